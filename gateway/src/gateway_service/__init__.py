@@ -1,0 +1,1 @@
+"""The public door: authenticates once, signs the identity, forwards."""

@@ -1,0 +1,1 @@
+"""What every Taskgate service has and none is about: settings, errors, logs, health."""

@@ -1,0 +1,1 @@
+"""Decides which tokens are good."""

@@ -1,0 +1,1 @@
+"""Owns the tasks: tables, migrations and rules."""
