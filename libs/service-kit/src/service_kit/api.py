@@ -1,0 +1,65 @@
+"""The FastAPI application every service starts from."""
+
+import sys
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, suppress
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service_kit.errors import install_error_handlers
+from service_kit.health import router as health_router
+from service_kit.problems import add_problem_schema
+from service_kit.request_id import RequestIdMiddleware
+from service_kit.settings import ServiceSettings
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+
+class StartupError(Exception):
+    """The service cannot start; the message is the one line a person reads."""
+
+
+class ServiceApi(FastAPI):
+    """A FastAPI with our errors, request id and health, and nothing that redirects."""
+
+    def __init__(self, *, title: str, description: str, lifespan: Lifespan | None = None) -> None:
+        super().__init__(
+            title=title,
+            description=description,
+            version="1",
+            docs_url=None,
+            redoc_url=None,
+            redirect_slashes=False,
+            generate_unique_id_function=lambda route: route.name,
+            lifespan=lifespan,
+        )
+        self.state.public_url = ServiceSettings.model_fields["public_url"].default
+        install_error_handlers(self)
+        self.include_router(health_router, include_in_schema=False)
+
+    def openapi(self) -> dict[str, Any]:
+        """Return the OpenAPI document, its errors as problem details."""
+        if self.openapi_schema is None:
+            self.openapi_schema = add_problem_schema(super().openapi())
+        return self.openapi_schema
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Put the request id outside everything, so that a 500 carries it too."""
+        return RequestIdMiddleware(super().build_middleware_stack())
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection (ASGI); a `StartupError` ends the start with its one line."""
+        if scope["type"] != "lifespan":
+            await super().__call__(scope, receive, send)
+            return
+
+        async def send_one_line(message: Message) -> None:
+            error = sys.exception()
+            if message["type"] == "lifespan.startup.failed" and isinstance(error, StartupError):
+                message = {**message, "message": f"{self.title}: refusing to start: {error}"}
+            await send(message)
+
+        with suppress(StartupError):
+            await super().__call__(scope, receive, send_one_line)

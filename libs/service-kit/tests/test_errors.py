@@ -1,0 +1,96 @@
+import pytest
+from httpx import AsyncClient
+from service_kit.api import ServiceApi
+from service_kit.errors import error_catalogue
+
+
+@pytest.mark.spec("ERR-1")
+async def test_an_error_is_answered_as_a_whole_problem(client: AsyncClient) -> None:
+    response = await client.get("/teapot", headers={"X-Request-Id": "r-1"})
+
+    assert response.status_code == 418
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.headers["x-spout"] == "yes"
+    assert response.headers["cache-control"] == "no-store"
+    assert response.json() == {
+        "type": "http://localhost:8080/docs/errors#teapot",
+        "title": "Teapot",
+        "status": 418,
+        "detail": "Short and stout.",
+        "code": "teapot",
+        "request_id": "r-1",
+    }
+
+
+@pytest.mark.spec("ERR-2")
+async def test_a_wrong_body_field_is_named_by_its_json_pointer(client: AsyncClient) -> None:
+    response = await client.post("/pots", json={"litres": "many"})
+
+    assert response.status_code == 422
+    body = response.json()
+    assert body["code"] == "validation_failed"
+    assert isinstance(body["detail"], str)
+    assert [field["pointer"] for field in body["errors"]] == ["#/litres"]
+
+
+@pytest.mark.spec("ERR-2")
+async def test_a_wrong_parameter_is_named(client: AsyncClient) -> None:
+    response = await client.post("/pots?size=big", json={"litres": 1})
+
+    assert [field["parameter"] for field in response.json()["errors"]] == ["size"]
+
+
+@pytest.mark.spec("ERR-3")
+@pytest.mark.parametrize("body", [b"{", b"\xff\xfe", b"[1,"])
+async def test_a_body_that_is_no_json_is_400(client: AsyncClient, body: bytes) -> None:
+    response = await client.post(
+        "/pots", content=body, headers={"Content-Type": "application/json"}
+    )
+
+    assert (response.status_code, response.json()["code"]) == (400, "malformed_json")
+
+
+@pytest.mark.spec("ERR-4")
+async def test_an_unknown_address_is_404(client: AsyncClient) -> None:
+    response = await client.get("/nowhere")
+
+    assert (response.status_code, response.json()["code"]) == (404, "not_found")
+
+
+@pytest.mark.spec("ERR-4")
+async def test_an_undeclared_method_is_405_with_allow(client: AsyncClient) -> None:
+    response = await client.delete("/teapot")
+
+    assert (response.status_code, response.json()["code"]) == (405, "method_not_allowed")
+    assert response.headers["allow"] == "GET"
+
+
+@pytest.mark.spec("ERR-5")
+async def test_an_unforeseen_failure_shows_nothing_of_its_inside(client: AsyncClient) -> None:
+    response = await client.get("/broken", headers={"X-Request-Id": "r-2"})
+
+    assert (response.status_code, response.json()["code"]) == (500, "internal_error")
+    assert "secret" not in response.text
+    assert response.headers["x-request-id"] == "r-2"
+
+
+async def test_a_trailing_slash_is_not_redirected(client: AsyncClient) -> None:
+    assert (await client.get("/teapot/")).status_code == 404
+
+
+def test_openapi_describes_errors_as_problems(api: ServiceApi) -> None:
+    document = api.openapi()
+
+    assert "HTTPValidationError" not in document["components"]["schemas"]
+    answers = document["paths"]["/pots"]["post"]["responses"]
+    assert answers["422"]["content"].keys() == {"application/problem+json"}
+    assert document["paths"]["/teapot"]["get"]["responses"]["418"]["description"] == (
+        "Teapot (`teapot`)"
+    )
+
+
+def test_the_catalogue_knows_every_code_once() -> None:
+    codes = [error.code for error in error_catalogue()]
+
+    assert codes == sorted(set(codes))
+    assert {"internal_error", "validation_failed", "teapot"} <= set(codes)

@@ -1,0 +1,34 @@
+import pytest
+from httpx import AsyncClient
+from service_kit.api import ServiceApi
+from service_kit.health import set_readiness_checks
+
+
+async def passes() -> None:
+    return
+
+
+async def fails() -> None:
+    raise OSError("connection refused")
+
+
+@pytest.mark.spec("GW-19")
+async def test_health_needs_nothing(client: AsyncClient) -> None:
+    assert (await client.get("/healthz")).json()["status"] == "ok"
+
+
+@pytest.mark.spec("GW-19")
+async def test_readiness_names_what_is_down(api: ServiceApi, client: AsyncClient) -> None:
+    set_readiness_checks(api, {"database": fails, "redis": passes})
+
+    response = await client.get("/readyz")
+
+    assert response.status_code == 503
+    assert response.json() == {"status": "unavailable", "failing": ["database"]}
+
+
+@pytest.mark.spec("GW-19")
+async def test_a_service_whose_parts_answer_is_ready(api: ServiceApi, client: AsyncClient) -> None:
+    set_readiness_checks(api, {"database": passes})
+
+    assert (await client.get("/readyz")).json() == {"status": "ok", "failing": []}
