@@ -5,6 +5,7 @@ import pytest
 from fastapi import Body, Query
 from httpx import ASGITransport, AsyncClient
 from pydantic import BaseModel
+
 from service_kit.api import ServiceApi
 from service_kit.errors import ServiceError, problem
 

@@ -1,5 +1,6 @@
 import pytest
 from httpx import AsyncClient
+
 from service_kit.api import ServiceApi
 from service_kit.health import set_readiness_checks
 

@@ -1,6 +1,7 @@
 import secrets
 
 import pytest
+
 from service_kit.identity import (
     IDENTITY_HEADER,
     USER_HEADER,

@@ -6,9 +6,10 @@ from contextlib import asynccontextmanager
 
 import pytest
 from fastapi import FastAPI
+from starlette.types import Message
+
 from service_kit.api import ServiceApi, StartupError
 from service_kit.settings import ServiceSettings, load_settings
-from starlette.types import Message
 
 
 class KettleSettings(ServiceSettings):
