@@ -82,3 +82,21 @@ def test_every_log_record_is_one_json_line() -> None:
     boiled, library = (json.loads(line) for line in output.splitlines())
     assert boiled.items() >= {"event": "boiled", "litres": 2, "service": "kettle"}.items()
     assert library.items() >= {"event": "from a library", "level": "warning"}.items()
+
+
+@pytest.mark.spec("AUTH-24")
+def test_a_logged_traceback_shows_no_values() -> None:
+    program = (
+        "import logging; from service_kit.logs import configure_logging;"
+        "configure_logging('kettle', 'INFO')\n"
+        "def boil(token):\n    raise RuntimeError('dry')\n"
+        "try:\n    boil('secret' + '-token')\n"
+        "except RuntimeError:\n    logging.getLogger('kettle').exception('failed')"
+    )
+
+    output = subprocess.run(
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True, timeout=30
+    ).stdout
+
+    assert json.loads(output)["exception"][0]["exc_value"] == "dry"
+    assert "secret-token" not in output

@@ -4,6 +4,8 @@ import logging
 import sys
 
 import structlog
+from structlog.processors import ExceptionRenderer
+from structlog.tracebacks import ExceptionDictTransformer
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from service_kit.request_id import current_request_id
@@ -35,16 +37,19 @@ def configure_logging(service: str, level: str) -> None:
             foreign_pre_chain=shared,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.dict_tracebacks,
+                # A traceback with local variables would write tokens and secrets into the log.
+                ExceptionRenderer(ExceptionDictTransformer(show_locals=False)),
                 structlog.processors.JSONRenderer(),
             ],
         )
     )
     logging.basicConfig(handlers=[handler], level=level, force=True)
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
-        # Uvicorn has set up handlers of its own before it called us.
         logger = logging.getLogger(name)
-        logger.handlers.clear()
-        logger.propagate = True
+        # Uvicorn has set up handlers of its own before it called us; an access log that it was
+        # told to leave out has none.
+        if logger.handlers:
+            logger.handlers.clear()
+            logger.propagate = True
     # httpx logs every address it calls, at INFO.
     logging.getLogger("httpx").setLevel(logging.WARNING)
