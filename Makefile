@@ -1,0 +1,99 @@
+# Needs GNU make and Python 3.11 or newer; everything else is installed into .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PY := $(BIN)/python
+READY := $(VENV)/.ready
+MEMBERS := libs/service-kit libs/devkit gateway services/auth-verifier services/tasks
+PYPROJECTS := $(MEMBERS:%=%/pyproject.toml)
+# A suite may be given more to do, as in: make test-tasks ARGS="-k etag"
+PYTEST := exec $(PY) -m pytest $(ARGS)
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+
+.PHONY: help
+help: ## Explain the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: $(READY) ## Run everything; PORT, DATA_DIR, BETTER_AUTH_URL, … are read (.env.example)
+	@exec $(PY) -m devkit.run
+
+.PHONY: token
+token: $(READY) ## Print a development token: make token USER_ID=alice
+	@exec $(PY) -m devkit.token
+
+.PHONY: test test-kit test-devkit test-gateway test-verifier test-tasks test-contract test-e2e
+test: $(READY) ## Run every test
+	@$(PYTEST)
+
+test-kit: $(READY) ## Run the tests of libs/service-kit
+	@$(PYTEST) libs/service-kit
+
+test-devkit: $(READY) ## Run the tests of libs/devkit
+	@$(PYTEST) libs/devkit
+
+test-gateway: $(READY) ## Run the tests of the gateway
+	@$(PYTEST) gateway
+
+test-verifier: $(READY) ## Run the tests of the auth-verifier
+	@$(PYTEST) services/auth-verifier
+
+test-tasks: $(READY) ## Run the tests of the tasks service
+	@$(PYTEST) services/tasks
+
+test-contract: $(READY) ## Run the contract tests
+	@$(PYTEST) tests/contract
+
+test-e2e: $(READY) ## Run the end-to-end tests
+	@$(PYTEST) tests/e2e
+
+.PHONY: check lint format types imports specs
+check: lint types imports specs test ## Check everything, as CI does
+
+lint: $(READY) lock-check ## Check style and locks
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+format: $(READY) ## Write the code in our format, and mend what can be mended
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+# One part at a time: in folders with a hyphen every conftest.py has the same module name.
+types: $(READY) ## Check the types
+	@failed=; for part in $(MEMBERS) tests conftest.py; do \
+	  echo "$$part" && $(PY) -m mypy "$$part" || failed=1; \
+	done; test -z "$$failed"
+
+imports: $(READY) ## Check which module may import which
+	@exec $(BIN)/lint-imports
+
+specs: $(READY) ## Check that specs, code and tests agree
+	@exec $(PY) -m devkit.specs check
+
+.PHONY: lock lock-check clean
+lock: $(READY) ## Compile requirements/*.txt; UPGRADE=1 takes newer versions
+	@exec $(PY) -m devkit.locks compile
+
+lock-check: $(READY) ## Check that the locks match the pyproject files
+	@exec $(PY) -m devkit.locks check
+
+clean: ## Remove .venv and caches; the data in .data stays
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find libs gateway services tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# uv, where there is one, installs the same locks faster. What this prints is no target's output.
+$(READY): requirements/dev.txt $(PYPROJECTS)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+	  { echo "taskgate: $(PYTHON) is not Python 3.11 or newer; name one that is: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
+	  { echo "taskgate: $(PYTHON) cannot make virtual environments: install its venv package (python3-venv)" >&2; exit 1; }
+	@echo "taskgate: setting up $(VENV), once" >&2
+	@$(PY) -c '' 2>/dev/null || $(PYTHON) -m venv --clear $(VENV) >&2
+	@if command -v uv >/dev/null; then install="uv pip install --quiet --python $(PY)"; \
+	  else install="$(PY) -m pip install --quiet --disable-pip-version-check"; fi; \
+	  $$install --require-hashes -r requirements/dev.txt >&2 && \
+	  $$install --no-deps --no-build-isolation $(MEMBERS:%=--editable %) >&2
+	@touch $@

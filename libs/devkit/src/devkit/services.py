@@ -1,0 +1,113 @@
+"""How the three services of a system are run: their commands, ports and environments."""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from devkit.ports import LOOPBACK, free_port
+from devkit.process import Program
+from devkit.readiness import answers_http
+
+# Read by what every service is built on: logging, tracing, trusted certificates.
+_EVERY_SERVICE = ("LOG_LEVEL", "SSL_CERT_FILE", "SSL_CERT_DIR")
+_EVERY_SERVICE_PREFIX = "OTEL_"
+_VERIFIER = (
+    "BETTER_AUTH_URL",
+    "BETTER_AUTH_JWKS_URL",
+    "BETTER_AUTH_ISSUERS",
+    "BETTER_AUTH_AUDIENCES",
+    "AUTH_MAX_TOKEN_LIFETIME",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the three services of one system have to agree on.
+
+    `settings` holds the optional variables a developer may have set; each service gets those it
+    reads and no other. `extra` adds variables by service name.
+    """
+
+    database_url: str
+    redis_url: str
+    auth_secret: str
+    identity_key: str
+    gateway_port: int
+    public_url: str
+    settings: Mapping[str, str] = field(default_factory=dict)
+    extra: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    verifier_port: int = field(default_factory=free_port)
+    tasks_port: int = field(default_factory=free_port)
+
+    def verifier(self) -> Program:
+        """Return how to run the auth-verifier.
+
+        It counts as ready when it answers, whether or not the issuer does yet: a developer's
+        frontend may well be started after us.
+        """
+        environment = {"BETTER_AUTH_SECRET": self.auth_secret, **self._optional(*_VERIFIER)}
+        return self._service("auth-verifier", "auth_verifier", self.verifier_port, environment)
+
+    def tasks(self) -> Program:
+        """Return how to run the tasks service, its tables brought up to date first."""
+        environment = {"DATABASE_URL": self.database_url, "IDENTITY_KEY": self.identity_key}
+        migrate = [sys.executable, "-m", "tasks_service.migrate"]
+        return self._service("tasks", "tasks_service", self.tasks_port, environment, migrate)
+
+    def gateway(self, name: str = "gateway", port: int | None = None) -> Program:
+        """Return how to run a gateway; a second one takes a name and a port of its own."""
+        environment = {
+            "TASKS_URL": url(self.tasks_port),
+            "AUTH_VERIFIER_URL": url(self.verifier_port),
+            "REDIS_URL": self.redis_url,
+            "IDENTITY_KEY": self.identity_key,
+            **self._optional("CORS_ORIGINS"),
+        }
+        return self._service(name, "gateway_service", port or self.gateway_port, environment)
+
+    def _service(
+        self,
+        name: str,
+        package: str,
+        port: int,
+        environment: Mapping[str, str],
+        before: list[str] | None = None,
+    ) -> Program:
+        shared = self._optional(*_EVERY_SERVICE) | {
+            name: value
+            for name, value in self.settings.items()
+            if name.startswith(_EVERY_SERVICE_PREFIX)
+        }
+        return Program(
+            name=name,
+            command=uvicorn(f"{package}.main:create_app", port),
+            ready=answers_http(port, "/healthz"),
+            environment={
+                "PUBLIC_URL": self.public_url,
+                **shared,
+                **environment,
+                **self.extra.get(name, {}),
+            },
+            before=before,
+        )
+
+    def _optional(self, *names: str) -> dict[str, str]:
+        return {name: self.settings[name] for name in names if self.settings.get(name)}
+
+
+def uvicorn(factory: str, port: int) -> list[str]:
+    """Return the command that serves an app factory on a loopback port."""
+    address = ["--factory", factory, "--host", LOOPBACK, "--port", str(port)]
+    manners = ["--no-server-header", "--no-access-log", "--timeout-graceful-shutdown", "10"]
+    return [sys.executable, "-m", "uvicorn", *address, *manners]
+
+
+def url(port: int) -> str:
+    """Return the base URL of a port on loopback."""
+    return f"http://{LOOPBACK}:{port}"
