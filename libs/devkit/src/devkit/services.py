@@ -24,6 +24,18 @@ _VERIFIER = (
     "https_proxy",
     "no_proxy",
 )
+_TASKS = ("DATABASE_POOL_SIZE",)
+_GATEWAY = (
+    "CORS_ORIGINS",
+    "VERDICT_TTL_SECONDS",
+    "VERDICT_MEMORY_ENTRIES",
+    "UPSTREAM_CONNECT",
+    "UPSTREAM_POOL_WAIT",
+    "UPSTREAM_REQUEST_BODY",
+    "UPSTREAM_WRITE_STALL",
+    "UPSTREAM_ANSWER_HEAD",
+    "UPSTREAM_ANSWER_BODY",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +68,11 @@ class Services:
 
     def tasks(self) -> Program:
         """Return how to run the tasks service, its tables brought up to date first."""
-        environment = {"DATABASE_URL": self.database_url, "IDENTITY_KEY": self.identity_key}
+        environment = {
+            "DATABASE_URL": self.database_url,
+            "IDENTITY_KEY": self.identity_key,
+            **self._optional(*_TASKS),
+        }
         migrate = [sys.executable, "-m", "tasks_service.migrate"]
         return self._service("tasks", "tasks_service", self.tasks_port, environment, migrate)
 
@@ -67,7 +83,7 @@ class Services:
             "AUTH_VERIFIER_URL": url(self.verifier_port),
             "REDIS_URL": self.redis_url,
             "IDENTITY_KEY": self.identity_key,
-            **self._optional("CORS_ORIGINS"),
+            **self._optional(*_GATEWAY),
         }
         return self._service(name, "gateway_service", port or self.gateway_port, environment)
 
