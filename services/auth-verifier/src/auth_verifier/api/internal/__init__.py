@@ -1,0 +1,1 @@
+"""Routes for the other services of the network, never for the public."""

@@ -1,0 +1,63 @@
+"""The application: `uvicorn --factory auth_verifier.main:create_app`."""
+
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime
+
+import httpx
+from fastapi import FastAPI
+
+from auth_verifier.api.internal.v1 import verification
+from auth_verifier.issuers import better_auth, jwks_url
+from auth_verifier.jwks import DEFAULT_POLICY, FetchPolicy, RemoteKeys
+from auth_verifier.services.verification import Verifier
+from auth_verifier.settings import Settings
+from service_kit.api import Lifespan, ServiceApi
+from service_kit.clock import utc_now
+from service_kit.logs import configure_logging
+from service_kit.settings import load_settings
+
+SERVICE = "auth-verifier"
+
+
+def build_api(lifespan: Lifespan | None = None) -> ServiceApi:
+    """Build the routes; without settings or I/O, so that the spec check can read them."""
+    api = ServiceApi(
+        title="Taskgate auth-verifier",
+        description="Decides which tokens are good. Reached by the gateway only.",
+        lifespan=lifespan,
+    )
+    api.include_router(verification.router)
+    return api
+
+
+def create_app(
+    settings: Settings | None = None,
+    *,
+    policy: FetchPolicy = DEFAULT_POLICY,
+    now: Callable[[], datetime] = utc_now,
+    clock: Callable[[], float] = time.monotonic,
+) -> ServiceApi:
+    """Build the service from the environment, or end the process with one line that says why.
+
+    It is ready at once: an issuer that comes up later must not keep the gateway waiting, and
+    until then the answer is 503 where its keys are needed.
+    """
+    settings = settings or load_settings(Settings, SERVICE)
+    configure_logging(SERVICE, settings.log_level)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            keys = None
+            if url := jwks_url(settings):
+                client = await stack.enter_async_context(httpx.AsyncClient(timeout=policy.timeout))
+                keys = RemoteKeys(url, client, policy, clock)
+                await stack.enter_async_context(keys.kept_fresh())
+            app.state.verifier = Verifier(better_auth(settings, keys), now)
+            yield
+
+    api = build_api(lifespan)
+    api.state.public_url = settings.public_url
+    return api

@@ -1,0 +1,65 @@
+"""Did the issuer sign the token? Asked before any of its claims is believed."""
+
+from auth_verifier.algorithms import PUBLIC_KEY, SHARED_SECRET, verifies
+from auth_verifier.errors import TokenInvalidError
+from auth_verifier.issuers import Issuer
+from auth_verifier.jwks import RemoteKeys
+from auth_verifier.tokens import UnverifiedToken
+
+
+async def check_signature(token: UnverifiedToken, issuer: Issuer) -> None:
+    """Check that one of the issuer's keys, of the token's own algorithm, signed it.
+
+    Raises `TokenInvalidError`, or `AuthUnavailableError` if the keys cannot be had.
+    """
+    _check_algorithm(token.algorithm, issuer)
+    if token.algorithm in SHARED_SECRET:
+        _check_secrets(token, issuer.secrets)
+    elif issuer.keys:
+        await _check_keys(token, issuer.keys)
+
+
+def _check_algorithm(algorithm: str, issuer: Issuer) -> None:
+    if algorithm in issuer.algorithms:
+        return
+    if algorithm in PUBLIC_KEY:
+        raise TokenInvalidError(
+            "The token is signed with a key of the issuer's JWKS, and none is configured: "
+            "set BETTER_AUTH_URL."
+        )
+    if algorithm in SHARED_SECRET:
+        raise TokenInvalidError(
+            "The token is signed with a shared secret, and none is configured: "
+            "set BETTER_AUTH_SECRET."
+        )
+    raise TokenInvalidError(
+        f"The token's `alg` is not accepted: use one of {', '.join(sorted(issuer.algorithms))}."
+    )
+
+
+def _check_secrets(token: UnverifiedToken, secrets: tuple[bytes, ...]) -> None:
+    if not any(_signed(token, secret) for secret in secrets):
+        raise TokenInvalidError(
+            "The token's signature is wrong: sign it with the same BETTER_AUTH_SECRET that is "
+            "configured here, as raw text and not base64-decoded."
+        )
+
+
+async def _check_keys(token: UnverifiedToken, remote: RemoteKeys) -> None:
+    named = await remote.named(token.kid, token.algorithm)
+    keys = [key for key in named if token.algorithm in key.algorithms]
+    if not named:
+        raise TokenInvalidError(
+            "The token is signed with a key that the issuer does not publish: get a new token, "
+            "from the issuer that BETTER_AUTH_URL names."
+        )
+    if not keys:
+        raise TokenInvalidError("The token's `alg` is not that of the key its `kid` names.")
+    if token.kid is None and len(keys) > 1:
+        raise TokenInvalidError("The token has no `kid`, and several keys fit its `alg`: add it.")
+    if not any(_signed(token, key.public_key) for key in keys):
+        raise TokenInvalidError("The token's signature is wrong: send it exactly as issued.")
+
+
+def _signed(token: UnverifiedToken, key: object) -> bool:
+    return verifies(token.algorithm, key, token.signed_part, token.signature)
