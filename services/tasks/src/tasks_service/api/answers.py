@@ -1,0 +1,38 @@
+"""How answers are written: JSON once, straight from the schema, with the headers of a task."""
+
+from fastapi import Response
+from pydantic import BaseModel
+
+from tasks_service.schemas.entity_tags import EntityTags, etag
+from tasks_service.schemas.task import TaskRead
+
+# Others may not store it, and its owner must ask whether it still holds.
+_PRIVATE = {"Cache-Control": "private, no-cache"}
+
+
+def json_answer(
+    model: BaseModel, status_code: int = 200, headers: dict[str, str] | None = None
+) -> Response:
+    """Answer with a schema as it is."""
+    return Response(
+        model.model_dump_json(),
+        status_code,
+        headers=_PRIVATE | (headers or {}),
+        media_type="application/json",
+    )
+
+
+def task_answer(
+    task: TaskRead,
+    status_code: int = 200,
+    *,
+    unless: EntityTags | None = None,
+    location: str | None = None,
+) -> Response:
+    """Answer with a task and its ETag; 304 if the caller has that version (`unless`)."""
+    headers = {"ETag": etag(task.version)}
+    if location:
+        headers["Location"] = location
+    if unless is not None and unless.match_weakly(task.version):
+        return Response(status_code=304, headers=_PRIVATE | headers)
+    return json_answer(task, status_code, headers)

@@ -1,0 +1,31 @@
+"""405 with every method a path takes, where Starlette names only those of its first route."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from fastapi import APIRouter
+from fastapi.routing import APIRoute
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from service_kit.errors import MethodNotAllowedError
+
+
+class _RefuseMethod:
+    """An ASGI app that refuses; being no function, its route takes every method."""
+
+    def __init__(self, allowed: set[str]) -> None:
+        self._allow = ", ".join(sorted(allowed))
+
+    async def __call__(self, _scope: Scope, _receive: Receive, _send: Send) -> None:
+        raise MethodNotAllowedError({"Allow": self._allow})
+
+
+def other_methods(router: APIRouter, prefix: str = "") -> Iterator[Route]:
+    """Yield one route for each path of the router, to stand behind all that answer."""
+    allowed: defaultdict[str, set[str]] = defaultdict(set)
+    for route in router.routes:
+        if isinstance(route, APIRoute):
+            allowed[route.path] |= route.methods or set()
+    for path, methods in allowed.items():
+        yield Route(prefix + path, _RefuseMethod(methods), include_in_schema=False)

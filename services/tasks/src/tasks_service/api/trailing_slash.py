@@ -1,0 +1,17 @@
+"""A path with a trailing slash is the path without it: no redirect, which would drop the token."""
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+
+class TrailingSlash:
+    """Takes one trailing slash off the path of each request."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection (ASGI)."""
+        path = scope.get("path", "")
+        if scope["type"] == "http" and path != "/" and path.endswith("/"):
+            scope = {**scope, "path": path[:-1]}
+        await self.app(scope, receive, send)

@@ -1,0 +1,149 @@
+"""`/api/v1/tasks`."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Response
+
+from service_kit.errors import MalformedJsonError, problem
+from service_kit.identity import InvalidIdentityError
+from tasks_service.api.answers import json_answer, task_answer
+from tasks_service.dependencies.identity import CurrentUserId
+from tasks_service.dependencies.preconditions import IfMatch, IfNoneMatch, PutConditions
+from tasks_service.dependencies.resources import Cursors, DatabaseSession, ReadSession
+from tasks_service.dependencies.strict_route import StrictRoute
+from tasks_service.errors import (
+    DatabaseUnavailableError,
+    InvalidCursorError,
+    PreconditionFailedError,
+    PreconditionRequiredError,
+    TaskNotFoundError,
+    UnsupportedMediaTypeError,
+)
+from tasks_service.schemas.task import TaskPage, TaskPatch, TaskQuery, TaskRead, TaskWrite
+from tasks_service.services import task as task_service
+from tasks_service.services import task_list as task_list_service
+
+_PATH = "/api/v1/tasks"
+_BODY_ERRORS = (MalformedJsonError, UnsupportedMediaTypeError)
+
+router = APIRouter(
+    prefix=_PATH,
+    tags=["tasks"],
+    route_class=StrictRoute,
+    responses=problem(InvalidIdentityError, DatabaseUnavailableError),
+)
+
+
+@router.get("", response_model=TaskPage, responses=problem(InvalidCursorError))
+async def list_tasks(
+    query: Annotated[TaskQuery, Query()],
+    user_id: CurrentUserId,
+    session: ReadSession,
+    cursors: Cursors,
+) -> Response:
+    """List the caller's tasks, a page at a time."""
+    return json_answer(await task_list_service.list_tasks(session, user_id, query, cursors))
+
+
+@router.post("", response_model=TaskRead, status_code=201, responses=problem(*_BODY_ERRORS))
+async def create_task(
+    task: TaskWrite, user_id: CurrentUserId, session: DatabaseSession
+) -> Response:
+    """Create a task."""
+    created = await task_service.create_task(session, user_id, task)
+    return task_answer(created, 201, location=f"{_PATH}/{created.id}")
+
+
+@router.get(
+    "/{task_id}",
+    response_model=TaskRead,
+    responses={304: {"description": "The caller has this version."}, **problem(TaskNotFoundError)},
+)
+async def get_task(
+    task_id: UUID, user_id: CurrentUserId, session: ReadSession, if_none_match: IfNoneMatch
+) -> Response:
+    """Get one of the caller's tasks."""
+    task = await task_service.get_task(session, user_id, task_id)
+    return task_answer(task, unless=if_none_match)
+
+
+@router.put(
+    "/{task_id}",
+    response_model=TaskRead,
+    responses={
+        201: {"model": TaskRead, "description": "Created."},
+        **problem(
+            TaskNotFoundError, PreconditionFailedError, PreconditionRequiredError, *_BODY_ERRORS
+        ),
+    },
+)
+async def put_task(
+    task_id: UUID,
+    task: TaskWrite,
+    user_id: CurrentUserId,
+    session: DatabaseSession,
+    conditions: PutConditions,
+) -> Response:
+    """Create a task with the caller's id (`If-None-Match: *`), or replace it (`If-Match`)."""
+    put = await task_service.put_task(session, user_id, task_id, task, conditions)
+    location = f"{_PATH}/{task_id}" if put.created else None
+    return task_answer(put.task, 201 if put.created else 200, location=location)
+
+
+@router.patch(
+    "/{task_id}",
+    response_model=TaskRead,
+    responses=problem(TaskNotFoundError, PreconditionFailedError, *_BODY_ERRORS),
+)
+async def update_task(
+    task_id: UUID,
+    patch: TaskPatch,
+    user_id: CurrentUserId,
+    session: DatabaseSession,
+    if_match: IfMatch,
+) -> Response:
+    """Change the fields that are given: what is absent stays, null clears."""
+    return task_answer(await task_service.update_task(session, user_id, task_id, patch, if_match))
+
+
+@router.delete(
+    "/{task_id}", status_code=204, responses=problem(TaskNotFoundError, PreconditionFailedError)
+)
+async def delete_task(
+    task_id: UUID, user_id: CurrentUserId, session: DatabaseSession, if_match: IfMatch
+) -> None:
+    """Remove a task."""
+    await task_service.delete_task(session, user_id, task_id, if_match)
+
+
+@router.post(
+    "/{task_id}/complete",
+    response_model=TaskRead,
+    responses=problem(TaskNotFoundError, PreconditionFailedError),
+)
+async def complete_task(
+    task_id: UUID, user_id: CurrentUserId, session: DatabaseSession, if_match: IfMatch
+) -> Response:
+    """Mark a task as done; doing it twice keeps the first time."""
+    return task_answer(
+        await task_service.set_completed(
+            session, user_id, task_id, completed=True, if_match=if_match
+        )
+    )
+
+
+@router.post(
+    "/{task_id}/reopen",
+    response_model=TaskRead,
+    responses=problem(TaskNotFoundError, PreconditionFailedError),
+)
+async def reopen_task(
+    task_id: UUID, user_id: CurrentUserId, session: DatabaseSession, if_match: IfMatch
+) -> Response:
+    """Mark a task as not done."""
+    return task_answer(
+        await task_service.set_completed(
+            session, user_id, task_id, completed=False, if_match=if_match
+        )
+    )

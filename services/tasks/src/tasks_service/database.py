@@ -1,0 +1,102 @@
+"""The connections to PostgreSQL: how they are made, found stale, and waited for."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import event, text
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.ext.asyncio import (
+    AsyncEngine,
+    AsyncSession,
+    async_sessionmaker,
+    create_async_engine,
+)
+
+from service_kit.api import StartupError
+from tasks_service.database_failures import DATABASE_ERRORS, is_passing
+
+_CONNECT_SECONDS = 5
+_COMMAND_SECONDS = 10
+_POOL_SECONDS = 5
+_RETRY_SECONDS = 0.2
+# A client that hangs inside a transaction would hold its user's lock for ever.
+_SERVER_SETTINGS = {
+    "application_name": "taskgate-tasks",
+    "idle_in_transaction_session_timeout": "15s",
+}
+
+
+@dataclass(frozen=True)
+class Database:
+    """The engine and its two kinds of session.
+
+    `sessions` are for writes; `read_sessions` run each statement by itself, without the round
+    trips of BEGIN and ROLLBACK.
+    """
+
+    engine: AsyncEngine
+    sessions: async_sessionmaker[AsyncSession]
+    read_sessions: async_sessionmaker[AsyncSession]
+
+
+def open_database(url: URL, pool_size: int = 1) -> Database:
+    """Prepare to connect; nothing is connected before the first statement."""
+    engine = create_async_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=_POOL_SECONDS,
+        connect_args={
+            "timeout": _CONNECT_SECONDS,
+            "command_timeout": _COMMAND_SECONDS,
+            "server_settings": _SERVER_SETTINGS,
+        },
+    )
+    event.listen(engine.sync_engine, "checkout", _refuse_closed)
+    reading = engine.execution_options(isolation_level="AUTOCOMMIT")
+    return Database(
+        engine,
+        async_sessionmaker(engine, expire_on_commit=False),
+        async_sessionmaker(reading, expire_on_commit=False),
+    )
+
+
+async def ping(engine: AsyncEngine) -> None:
+    """Ask the server for nothing; raises what the driver does when it does not answer."""
+    async with engine.connect() as connection:
+        await connection.execute(text("SELECT 1"))
+
+
+async def wait_for_database(engine: AsyncEngine, seconds: float) -> None:
+    """Return when the server answers.
+
+    Raises `StartupError` when it refuses us, or does not answer within `seconds`.
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            while not await _answers(engine):  # noqa: ASYNC110 - there is no event to wait for
+                await asyncio.sleep(_RETRY_SECONDS)
+    except TimeoutError:
+        where = f"{engine.url.host}:{engine.url.port or 5432}"
+        raise StartupError(
+            f"the database at {where} did not answer within {seconds:g} seconds (DATABASE_URL)"
+        ) from None
+
+
+async def _answers(engine: AsyncEngine) -> bool:
+    try:
+        await ping(engine)
+    except DATABASE_ERRORS as error:
+        if is_passing(error):
+            return False
+        reason = getattr(error, "orig", error)
+        raise StartupError(f"the database refuses us: {reason} (DATABASE_URL)") from None
+    return True
+
+
+def _refuse_closed(connection: Any, _record: object, _fairy: object) -> None:  # noqa: ANN401 - SQLAlchemy's adapter has no public type
+    # asyncpg has noticed when the server hung up, so no round trip is needed to find out.
+    if connection.driver_connection.is_closed():
+        raise DisconnectionError

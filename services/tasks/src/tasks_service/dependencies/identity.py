@@ -1,0 +1,39 @@
+"""Who is calling, proved by the gateway's signature."""
+
+import time
+from typing import Annotated
+
+from fastapi import Depends, Path, Request
+
+from service_kit.identity import IDENTITY_HEADER, USER_HEADER, verify_identity
+from tasks_service.dependencies.resources import resources
+from tasks_service.errors import UserMismatchError
+
+_AUDIENCE = "tasks"
+
+
+def authenticate(request: Request) -> None:
+    """Let the request pass if the gateway signed it. Raises `InvalidIdentityError`."""
+    request.state.user_id = verify_identity(
+        request.headers.get(USER_HEADER),
+        request.headers.get(IDENTITY_HEADER),
+        keys=resources(request).identity_keys,
+        audience=_AUDIENCE,
+        now=time.time(),
+    )
+
+
+def _current_user_id(request: Request) -> str:
+    user_id: str = request.state.user_id
+    return user_id
+
+
+CurrentUserId = Annotated[str, Depends(_current_user_id)]
+
+
+def require_own_path(
+    user_id: Annotated[str, Path(description="The caller's own user id.")], caller: CurrentUserId
+) -> None:
+    """Let the request pass if its path names the caller. Raises `UserMismatchError`."""
+    if user_id != caller:
+        raise UserMismatchError

@@ -1,0 +1,49 @@
+"""The conditional headers, read."""
+
+from typing import Annotated
+
+from fastapi import Depends, Header, Request
+
+from service_kit.errors import ValidationFailedError
+from service_kit.problems import ProblemField
+from tasks_service.schemas.entity_tags import EntityTags, Preconditions, parse_entity_tags
+
+
+def _if_match(
+    request: Request,
+    _documented: Annotated[
+        str | None, Header(alias="If-Match", description='The ETag to change, like `"3"`.')
+    ] = None,
+) -> EntityTags | None:
+    return _parse(request, "If-Match")
+
+
+def _if_none_match(
+    request: Request,
+    _documented: Annotated[
+        str | None, Header(alias="If-None-Match", description="ETags the caller has, or `*`.")
+    ] = None,
+) -> EntityTags | None:
+    return _parse(request, "If-None-Match")
+
+
+def _parse(request: Request, name: str) -> EntityTags | None:
+    # Several lines of one header are one list (RFC 9110 §5.3); FastAPI would give the last.
+    lines = request.headers.getlist(name)
+    if not lines:
+        return None
+    try:
+        return parse_entity_tags(", ".join(lines))
+    except ValueError as error:
+        raise ValidationFailedError([ProblemField(detail=str(error), header=name)]) from None
+
+
+IfMatch = Annotated[EntityTags | None, Depends(_if_match)]
+IfNoneMatch = Annotated[EntityTags | None, Depends(_if_none_match)]
+
+
+def _put_conditions(if_match: IfMatch, if_none_match: IfNoneMatch) -> Preconditions:
+    return Preconditions(if_match, if_none_match)
+
+
+PutConditions = Annotated[Preconditions, Depends(_put_conditions)]

@@ -1,0 +1,46 @@
+"""What the running service holds for its requests, made when it starts."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from tasks_service.database import Database
+from tasks_service.services.cursor import CursorSealer
+
+
+@dataclass(frozen=True)
+class Resources:
+    """The database, and the keys that prove who is calling."""
+
+    database: Database
+    identity_keys: Sequence[bytes]
+    cursors: CursorSealer
+
+
+def resources(request: Request) -> Resources:
+    """Return what the service was started with."""
+    found: Resources = request.app.state.resources
+    return found
+
+
+async def _session(request: Request) -> AsyncIterator[AsyncSession]:
+    async with resources(request).database.sessions() as session:
+        yield session
+
+
+async def _read_session(request: Request) -> AsyncIterator[AsyncSession]:
+    async with resources(request).database.read_sessions() as session:
+        yield session
+
+
+def _cursors(request: Request) -> CursorSealer:
+    return resources(request).cursors
+
+
+# Of the scope "function", so that the connection is free again before the answer is sent.
+DatabaseSession = Annotated[AsyncSession, Depends(_session, scope="function")]
+ReadSession = Annotated[AsyncSession, Depends(_read_session, scope="function")]
+Cursors = Annotated[CursorSealer, Depends(_cursors)]

@@ -1,0 +1,66 @@
+"""The route class of this service: no request gets past it unsigned, or saying more than asked."""
+
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any, get_type_hints
+
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
+from starlette.datastructures import QueryParams
+
+from service_kit.errors import ValidationFailedError
+from service_kit.problems import ProblemField
+from tasks_service.dependencies.identity import authenticate
+from tasks_service.dependencies.json_body import JsonRequest
+from tasks_service.schemas.query import QueryParameters
+
+
+class StrictRoute(APIRoute):
+    """Checks the identity before anything is read, then the query's names and the body.
+
+    A route declares its query as one `QueryParameters` model, or takes no query.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return FastAPI's own handler behind our checks."""
+        handle = super().get_route_handler()
+        query = _declared_query(self.endpoint)
+        has_body = self.body_field is not None
+
+        async def handle_strictly(request: Request) -> Response:
+            authenticate(request)
+            _check_query(request.query_params, query)
+            if has_body:
+                request = JsonRequest(request.scope, request.receive)
+                await request.read()
+            return await handle(request)
+
+        return handle_strictly
+
+
+class _NoParameters(QueryParameters):
+    pass
+
+
+def _declared_query(endpoint: Callable[..., Any]) -> type[QueryParameters]:
+    for hint in get_type_hints(endpoint).values():
+        if isinstance(hint, type) and issubclass(hint, QueryParameters):
+            return hint
+    return _NoParameters
+
+
+def _check_query(given: QueryParams, declared: type[QueryParameters]) -> None:
+    problems = list(_query_problems(given, declared)) if given else []
+    if problems:
+        raise ValidationFailedError(problems)
+
+
+def _query_problems(given: QueryParams, declared: type[QueryParameters]) -> Iterator[ProblemField]:
+    seen: set[str] = set()
+    for name, value in given.multi_items():
+        if name not in declared.model_fields:
+            yield ProblemField(detail="is not a parameter here", parameter=name)
+        elif name in seen and name not in declared.repeatable():
+            yield ProblemField(detail="may be given only once", parameter=name)
+        elif "\0" in value:
+            yield ProblemField(detail="has a NUL character", parameter=name)
+        seen.add(name)

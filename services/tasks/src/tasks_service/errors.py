@@ -1,0 +1,96 @@
+"""The ways a request to this service can fail, one class each."""
+
+from typing import Any, ClassVar
+
+from service_kit.errors import ServiceError
+
+
+class TaskNotFoundError(ServiceError):
+    """The task does not exist, or belongs to somebody else."""
+
+    status: ClassVar[int] = 404
+    code: ClassVar[str] = "task_not_found"
+    title: ClassVar[str] = "Task not found"
+
+    def __init__(self) -> None:
+        # Without the id: the answer is the same bytes whichever id was asked for.
+        super().__init__("You have no task with this id.")
+
+
+class PreconditionFailedError(ServiceError):
+    """The task is not in the state the request was conditional on.
+
+    `current` is the task as it stands, JSON-ready.
+    """
+
+    status: ClassVar[int] = 412
+    code: ClassVar[str] = "precondition_failed"
+    title: ClassVar[str] = "Precondition failed"
+
+    def __init__(self, current: dict[str, Any]) -> None:
+        super().__init__(
+            "The task is not in the state this request asks for; it stands under current.",
+            headers={"ETag": f'"{current["version"]}"'},
+            extensions={"current": current},
+        )
+
+
+class PreconditionRequiredError(ServiceError):
+    """The request must say whether it creates or replaces."""
+
+    status: ClassVar[int] = 428
+    code: ClassVar[str] = "precondition_required"
+    title: ClassVar[str] = "Precondition required"
+
+    def __init__(self) -> None:
+        super().__init__("Send If-None-Match: * to create the task, or If-Match to replace it.")
+
+
+class InvalidCursorError(ServiceError):
+    """The cursor was not made by this service for this user and this query."""
+
+    status: ClassVar[int] = 400
+    code: ClassVar[str] = "invalid_cursor"
+    title: ClassVar[str] = "Invalid cursor"
+
+    def __init__(self) -> None:
+        super().__init__("Start again without a cursor: this one belongs to another query.")
+
+
+class UserMismatchError(ServiceError):
+    """The path names another user than the caller."""
+
+    status: ClassVar[int] = 403
+    code: ClassVar[str] = "user_mismatch"
+    title: ClassVar[str] = "User mismatch"
+
+    def __init__(self) -> None:
+        super().__init__("The user in the address is not the user of the token.")
+
+
+class UnsupportedMediaTypeError(ServiceError):
+    """The body is not sent as JSON."""
+
+    status: ClassVar[int] = 415
+    code: ClassVar[str] = "unsupported_media_type"
+    title: ClassVar[str] = "Unsupported media type"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Send the body as Content-Type: application/json.",
+            headers={"Accept": "application/json"},
+        )
+
+
+class DatabaseUnavailableError(ServiceError):
+    """The database does not answer, or not in time."""
+
+    status: ClassVar[int] = 503
+    code: ClassVar[str] = "database_unavailable"
+    title: ClassVar[str] = "Database unavailable"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The database cannot be reached at the moment; try again shortly.",
+            headers={"Retry-After": "5"},
+        )

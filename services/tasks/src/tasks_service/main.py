@@ -1,0 +1,75 @@
+"""The tasks service: `uvicorn --factory tasks_service.main:create_app`."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+
+from fastapi import Depends, FastAPI
+
+from service_kit.api import Lifespan, ServiceApi
+from service_kit.errors import problem
+from service_kit.health import set_readiness_checks
+from service_kit.logs import configure_logging
+from service_kit.settings import load_settings
+from tasks_service.api import phase_two
+from tasks_service.api.other_methods import other_methods
+from tasks_service.api.trailing_slash import TrailingSlash
+from tasks_service.api.v1 import task
+from tasks_service.database import open_database, ping, wait_for_database
+from tasks_service.database_failures import install_database_failures
+from tasks_service.dependencies.identity import require_own_path
+from tasks_service.dependencies.resources import Resources
+from tasks_service.errors import UserMismatchError
+from tasks_service.schema_version import require_expected_schema
+from tasks_service.services.cursor import CursorSealer
+from tasks_service.settings import SERVICE, TasksSettings
+
+_START_SECONDS = 10
+
+
+def build_api(lifespan: Lifespan | None = None) -> ServiceApi:
+    """Build the app with its routes; it needs no settings and does no I/O."""
+    app = ServiceApi(
+        title=SERVICE, description="A user's tasks, behind the gateway.", lifespan=lifespan
+    )
+    app.include_router(task.router)
+    app.include_router(
+        phase_two.router,
+        prefix=phase_two.USER_PREFIX,
+        dependencies=[Depends(require_own_path)],
+        responses=problem(UserMismatchError),
+        generate_unique_id_function=lambda route: f"{route.name}_of_user",
+    )
+    app.include_router(phase_two.router, prefix=phase_two.SHORT_PREFIX)
+    app.router.routes.extend(other_methods(task.router))
+    for prefix in (phase_two.USER_PREFIX, phase_two.SHORT_PREFIX):
+        app.router.routes.extend(other_methods(phase_two.router, prefix))
+    app.add_middleware(TrailingSlash)
+    install_database_failures(app)
+    return app
+
+
+def create_app(settings: TasksSettings | None = None) -> FastAPI:
+    """Build the service, from its environment unless told otherwise.
+
+    A mistake in the settings ends the process with one line.
+    """
+    settings = settings or load_settings(TasksSettings, SERVICE)
+    configure_logging(SERVICE, settings.log_level)
+    app = build_api(partial(_lifespan, settings))
+    app.state.public_url = settings.public_url
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(settings: TasksSettings, app: FastAPI) -> AsyncIterator[None]:
+    database = open_database(settings.sqlalchemy_url, settings.database_pool_size)
+    try:
+        await wait_for_database(database.engine, _START_SECONDS)
+        await require_expected_schema(database.engine)
+        keys = settings.identity_keys
+        app.state.resources = Resources(database, keys, CursorSealer(keys))
+        set_readiness_checks(app, {"database": partial(ping, database.engine)})
+        yield
+    finally:
+        await database.engine.dispose()

@@ -1,0 +1,7 @@
+"""The tables; `metadata` describes all of them."""
+
+from tasks_service.models.account import Account
+from tasks_service.models.base import metadata
+from tasks_service.models.task import Task
+
+__all__ = ["Account", "Task", "metadata"]

@@ -1,0 +1,18 @@
+"""The table of users, the root every foreign key leads to."""
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger
+from sqlmodel import Field
+
+from tasks_service.models.base import Table
+from tasks_service.models.column_types import UtcDateTime
+
+
+class Account(Table, table=True):
+    """One user; `last_version` numbers their writes, and its lock puts them in order."""
+
+    user_id: str = Field(primary_key=True, max_length=255)
+    last_version: int = Field(sa_type=BigInteger)
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    updated_at: datetime = Field(sa_type=UtcDateTime)

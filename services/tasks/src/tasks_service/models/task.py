@@ -1,0 +1,76 @@
+"""The table of tasks."""
+
+from datetime import date, datetime
+from uuid import UUID
+
+from sqlalchemy import BigInteger, CheckConstraint, Column, Computed, Index, Text
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlmodel import Field
+
+from tasks_service.models.base import Table
+from tasks_service.models.column_types import PriorityRank, UtcDateTime
+from tasks_service.priority import Priority
+
+_DUE = "(due_on)::timestamp without time zone AT TIME ZONE 'UTC'::text"
+
+
+def _due_or(otherwise: str) -> Computed:
+    # Spelled as PostgreSQL gives it back, so that Alembic sees no difference.
+    return Computed(
+        f"COALESCE(due_at, ({_DUE}), '{otherwise}'::timestamp with time zone)", persisted=True
+    )
+
+
+class Task(Table, table=True):
+    """One thing a user wants to get done.
+
+    `due_ascending`, `due_descending` and `title_key` are what lists sort by: no due time comes
+    last either way, and upper and lower case together. `tag_keys` are the tags, case folded.
+    """
+
+    __table_args__ = (
+        CheckConstraint("char_length(title) BETWEEN 1 AND 200", name="title_length"),
+        CheckConstraint("char_length(description) <= 10000", name="description_length"),
+        CheckConstraint("priority BETWEEN 0 AND 4", name="priority_known"),
+        CheckConstraint("num_nonnulls(due_on, due_at) <= 1", name="due_once"),
+        CheckConstraint("time_zone IS NULL OR due_at IS NOT NULL", name="time_zone_of_instant"),
+        CheckConstraint(
+            "cardinality(tags) <= 20 AND cardinality(tag_keys) = cardinality(tags)",
+            name="tag_count",
+        ),
+        # Each serves one sort of the list, read forwards or backwards: a user's tasks, in order.
+        Index("ix_task_user_id_created_at", "user_id", "created_at", "id"),
+        Index("ix_task_user_id_updated_at", "user_id", "updated_at", "id"),
+        Index("ix_task_user_id_due_ascending", "user_id", "due_ascending", "id"),
+        Index("ix_task_user_id_due_descending", "user_id", "due_descending", "id"),
+        Index("ix_task_user_id_priority", "user_id", "priority", "id"),
+        Index("ix_task_user_id_title_key", "user_id", "title_key", "id"),
+    )
+
+    user_id: str = Field(
+        primary_key=True, max_length=255, foreign_key="account.user_id", ondelete="CASCADE"
+    )
+    id: UUID = Field(primary_key=True)
+    title: str = Field(sa_type=Text)
+    description: str | None = Field(sa_type=Text)
+    completed_at: datetime | None = Field(sa_type=UtcDateTime)
+    priority: Priority = Field(sa_type=PriorityRank)
+    due_on: date | None
+    due_at: datetime | None = Field(sa_type=UtcDateTime)
+    time_zone: str | None = Field(sa_type=Text)
+    tags: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))
+    tag_keys: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))
+    version: int = Field(sa_type=BigInteger)
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    updated_at: datetime = Field(sa_type=UtcDateTime)
+    due_ascending: datetime = Field(
+        sa_column=Column(UtcDateTime, _due_or("infinity"), nullable=False)
+    )
+    due_descending: datetime = Field(
+        sa_column=Column(UtcDateTime, _due_or("-infinity"), nullable=False)
+    )
+    title_key: str = Field(
+        sa_column=Column(
+            Text(collation="C"), Computed("lower(title)", persisted=True), nullable=False
+        )
+    )

@@ -1,0 +1,123 @@
+"""Tasks as the frontends of Phase II take and send them."""
+
+from datetime import date, datetime
+from typing import Annotated, Any, Literal, Self
+from uuid import UUID
+
+from pydantic import BaseModel, BeforeValidator, Field, StrictBool, model_validator
+
+from tasks_service.priority import Priority
+from tasks_service.schemas.body import ABSENT, PartialBody, RequestBody
+from tasks_service.schemas.fields import Description, Tags, Title
+from tasks_service.schemas.instant import parse_date_or_instant
+from tasks_service.schemas.query import QueryBool, QueryParameters
+from tasks_service.schemas.task import Sort, TaskPatch, TaskRead, TaskWrite
+
+DueDate = Annotated[date | datetime, BeforeValidator(parse_date_or_instant)]
+_SORT_FIELDS = {
+    "created": "created_at",
+    "created_at": "created_at",
+    "title": "title",
+    "due_date": "due",
+    "priority": "priority",
+}
+PhaseTwoSort = Literal["created", "created_at", "title", "due_date", "priority"]
+Order = Literal["asc", "desc"]
+
+
+class PhaseTwoTask(BaseModel):
+    """A task, with its user and one due date: `YYYY-MM-DD`, or an instant in UTC."""
+
+    id: UUID
+    user_id: str
+    title: str
+    description: str | None
+    completed: bool
+    priority: Priority
+    tags: list[str]
+    due_date: datetime | date | None
+    created_at: datetime
+    updated_at: datetime
+
+    @classmethod
+    def of(cls, user_id: str, task: TaskRead) -> "PhaseTwoTask":
+        """Show a user's task."""
+        due_date = task.due_at or task.due_on
+        # The rows are ours and already validated.
+        return cls.model_construct(user_id=user_id, due_date=due_date, **dict(task))
+
+
+class PhaseTwoWrite(RequestBody):
+    """A new task."""
+
+    title: Title
+    description: Description | None = None
+    completed: StrictBool = False
+    priority: Priority = Priority.NONE
+    tags: Tags = Field(default=[])
+    due_date: DueDate | None = None
+
+    def as_task(self) -> TaskWrite:
+        """Return the task to create."""
+        return TaskWrite.model_construct(**_split_due_date(dict(self)))
+
+
+class PhaseTwoPatch(PartialBody):
+    """The fields to change: what is left out stays."""
+
+    title: Title = ABSENT
+    description: Description | None = None
+    completed: StrictBool = ABSENT
+    priority: Priority = ABSENT
+    tags: Tags = ABSENT
+    due_date: DueDate | None = None
+
+    def as_patch(self) -> TaskPatch:
+        """Return the changes to make."""
+        return TaskPatch.model_construct(**_split_due_date(self.given()))
+
+
+class Completion(RequestBody):
+    """Whether the task is done."""
+
+    completed: StrictBool
+
+
+class PhaseTwoQuery(QueryParameters):
+    """Which tasks, in which order; `sort_by` and `sort_order` are other names of the same."""
+
+    status: Literal["all", "pending", "completed"] = "all"
+    completed: QueryBool | None = None
+    priority: Priority | None = None
+    search: str | None = Field(
+        default=None, max_length=200, description="In title and description, any case."
+    )
+    sort: PhaseTwoSort | None = None
+    sort_by: PhaseTwoSort | None = None
+    order: Order | None = Field(
+        default=None, description="By default newest or most pressing first, else ascending."
+    )
+    sort_order: Order | None = None
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        for one, other in ((self.sort, self.sort_by), (self.order, self.sort_order)):
+            if one and other and one != other:
+                raise ValueError("sort and sort_by, or order and sort_order, contradict each other")
+        return self
+
+    def task_sort(self) -> Sort:
+        """Return the order as `/api/v1` names it."""
+        field = _SORT_FIELDS[self.sort or self.sort_by or "created"]
+        usual = "desc" if field in {"created_at", "priority"} else "asc"
+        descending = (self.order or self.sort_order or usual) == "desc"
+        sort: Any = f"-{field}" if descending else field
+        return sort  # type: ignore[no-any-return]  # Literals cannot be put together from parts.
+
+
+def _split_due_date(fields: dict[str, Any]) -> dict[str, Any]:
+    if "due_date" not in fields:
+        return fields
+    due = fields.pop("due_date")
+    at = due if isinstance(due, datetime) else None
+    return fields | {"due_on": None if at else due, "due_at": at, "time_zone": None}

@@ -1,0 +1,94 @@
+"""Tasks as `/api/v1` takes and answers them."""
+
+from datetime import date, datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
+
+from tasks_service.priority import Priority
+from tasks_service.schemas.body import ABSENT, PartialBody, RequestBody
+from tasks_service.schemas.fields import Description, Tag, Tags, TimeZone, Title
+from tasks_service.schemas.instant import BoundText, DateText, InstantText
+from tasks_service.schemas.query import QueryBool, QueryParameters
+
+SortField = Literal["created_at", "updated_at", "due", "priority", "title"]
+Sort = Literal[
+    "created_at", "-created_at", "updated_at", "-updated_at", "due", "-due",
+    "priority", "-priority", "title", "-title",
+]  # fmt: skip
+
+
+class TaskRead(BaseModel):
+    """A task. `version` is also its ETag; times are in UTC."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID
+    title: str
+    description: str | None
+    completed: bool
+    completed_at: datetime | None
+    priority: Priority
+    due_on: date | None = Field(description="Due on a date, wherever the user is.")
+    due_at: datetime | None = Field(description="Due at an instant.")
+    time_zone: str | None = Field(description="IANA zone in which `due_at` was meant.")
+    tags: list[str]
+    version: int
+    created_at: datetime
+    updated_at: datetime
+
+
+class TaskPage(BaseModel):
+    """Some tasks, and where the next ones begin."""
+
+    items: list[TaskRead]
+    next_cursor: str | None = Field(description="Null on the last page.")
+
+
+class TaskWrite(RequestBody):
+    """A whole task: what is left out takes its default."""
+
+    title: Title
+    description: Description | None = None
+    completed: StrictBool = False
+    priority: Priority = Priority.NONE
+    due_on: DateText | None = Field(default=None, description="Excludes `due_at`.")
+    due_at: InstantText | None = Field(default=None, description="Excludes `due_on`.")
+    time_zone: TimeZone | None = Field(default=None, description="IANA name; needs `due_at`.")
+    tags: Tags = Field(default=[])
+
+
+class TaskPatch(PartialBody):
+    """The fields to change: what is left out stays, null clears."""
+
+    title: Title = ABSENT
+    description: Description | None = None
+    completed: StrictBool = ABSENT
+    priority: Priority = ABSENT
+    due_on: DateText | None = None
+    due_at: InstantText | None = None
+    time_zone: TimeZone | None = None
+    tags: Tags = ABSENT
+
+
+class TaskQuery(QueryParameters):
+    """Which tasks, in which order, and how many; the filters combine."""
+
+    completed: QueryBool | None = None
+    priority: list[Priority] = Field(default=[], description="Any of these.")
+    tag: list[Tag] = Field(default=[], description="All of these, without regard to case.")
+    due_before: BoundText | None = Field(
+        default=None, description="Exclusive; a date means its midnight in UTC."
+    )
+    due_after: BoundText | None = Field(
+        default=None, description="Inclusive; a date means its midnight in UTC."
+    )
+    sort: Sort = Field(
+        default="-created_at",
+        description="`-` for descending; ties by id; without a due time last either way.",
+    )
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+    cursor: str | None = Field(
+        default=None, description="`next_cursor` of the page before, with the same query."
+    )

@@ -1,0 +1,1 @@
+"""What users can do with their tasks: the rules, and the SQL."""

@@ -1,0 +1,47 @@
+"""Where every query for tasks starts, and how its rows become tasks."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from tasks_service.errors import TaskNotFoundError
+from tasks_service.models import Task
+from tasks_service.schemas.task import TaskRead
+
+TASK_COLUMNS = (
+    col(Task.id),
+    col(Task.title),
+    col(Task.description),
+    col(Task.completed_at).is_not(None).label("completed"),
+    col(Task.completed_at),
+    col(Task.priority),
+    col(Task.due_on),
+    col(Task.due_at),
+    col(Task.time_zone),
+    col(Task.tags),
+    col(Task.version),
+    col(Task.created_at),
+    col(Task.updated_at),
+)
+
+
+def owned_by(user_id: str) -> Select[*tuple[Any, ...]]:
+    """Select a user's tasks; no query can forget whose tasks it reads."""
+    return select(*TASK_COLUMNS).where(col(Task.user_id) == user_id)
+
+
+def as_task(row: object) -> TaskRead:
+    """Return the task in a row of `TASK_COLUMNS`."""
+    return TaskRead.model_validate(row)
+
+
+async def get_owned(session: AsyncSession, user_id: str, task_id: UUID) -> TaskRead:
+    """Return one of the user's tasks. Raises `TaskNotFoundError`."""
+    result = await session.execute(owned_by(user_id).where(col(Task.id) == task_id))
+    row = result.one_or_none()
+    if row is None:
+        raise TaskNotFoundError
+    return as_task(row)

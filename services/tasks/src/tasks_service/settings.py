@@ -1,0 +1,72 @@
+"""What this service reads from its environment."""
+
+from pydantic import Field, SecretStr, field_validator
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from service_kit.settings import ServiceSettings
+
+SERVICE = "tasks"
+_SCHEMES = {"postgresql", "postgresql+asyncpg"}
+_SHORTEST_KEY = 32
+
+
+class DatabaseSettings(ServiceSettings):
+    """Where the database is, all that a migration needs to know.
+
+    `DATABASE_URL` is `postgresql://user:password@host:port/name`, with `?sslmode=` if need be.
+    """
+
+    database_url: SecretStr
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_a_postgresql_url(cls, value: SecretStr) -> SecretStr:
+        _parse(value.get_secret_value())
+        return value
+
+    @property
+    def sqlalchemy_url(self) -> URL:
+        """The URL as SQLAlchemy and asyncpg take it."""
+        return _parse(self.database_url.get_secret_value())
+
+
+class TasksSettings(DatabaseSettings):
+    """Everything the running service needs; `IDENTITY_KEY` is a comma list, newest first."""
+
+    identity_key: SecretStr
+    database_pool_size: int = Field(default=10, ge=1, le=200)
+
+    @field_validator("identity_key")
+    @classmethod
+    def _has_long_keys(cls, value: SecretStr) -> SecretStr:
+        if any(len(key) < _SHORTEST_KEY for key in _split(value)):
+            raise ValueError(f"every key must have at least {_SHORTEST_KEY} bytes")
+        return value
+
+    @property
+    def identity_keys(self) -> list[bytes]:
+        """The keys that may have signed an identity."""
+        return _split(self.identity_key)
+
+
+def _split(keys: SecretStr) -> list[bytes]:
+    return [key.strip().encode() for key in keys.get_secret_value().split(",")]
+
+
+def _parse(text: str) -> URL:
+    # The URL holds a password, so no message repeats any of it.
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        raise ValueError("this is not a URL") from None
+    if url.drivername not in _SCHEMES:
+        raise ValueError("it must start with postgresql://")
+    if not url.host or not url.database:
+        raise ValueError("it must name a host and a database")
+    if not url.query.keys() <= {"sslmode", "ssl"}:
+        raise ValueError("the only parameter it may have is sslmode")
+    # asyncpg's name for libpq's sslmode is ssl; the values are the same.
+    mode = url.query.get("sslmode", url.query.get("ssl"))
+    query = {"ssl": mode} if mode else {}
+    return url.set(drivername="postgresql+asyncpg", query=query)

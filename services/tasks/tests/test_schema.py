@@ -1,0 +1,121 @@
+import asyncio
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from pydantic import SecretStr
+from sqlalchemy import Connection, inspect, text
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
+
+from tasks_service import schema_version
+from tasks_service.migrate import downgrade, upgrade, write_migration
+from tasks_service.models import metadata
+from tasks_service.settings import DatabaseSettings
+
+
+async def look(settings: DatabaseSettings, question: Any) -> Any:
+    engine = create_async_engine(settings.sqlalchemy_url, poolclass=NullPool)
+    async with engine.connect() as connection:
+        return await connection.run_sync(question)
+
+
+def tables(connection: Connection) -> set[str]:
+    return set(inspect(connection).get_table_names())
+
+
+def differences(connection: Connection) -> Any:
+    options = {"compare_type": True, "compare_server_default": True}
+    return compare_metadata(MigrationContext.configure(connection, opts=options), metadata)
+
+
+@pytest.mark.spec("TASK-22")
+async def test_the_migrations_lead_to_the_models_exactly_and_back(database_url: str) -> None:
+    settings = DatabaseSettings(database_url=SecretStr(database_url))
+    url = settings.sqlalchemy_url
+
+    await upgrade(url)
+    assert await look(settings, tables) == {"alembic_version", "account", "task"}
+    assert await look(settings, differences) == []
+    await downgrade(url, "base")
+    assert await look(settings, tables) == {"alembic_version"}
+    await upgrade(url)
+    assert await look(settings, differences) == []
+
+
+@pytest.mark.spec("TASK-22")
+async def test_any_number_of_migrations_may_run_at_once(database_url: str) -> None:
+    settings = DatabaseSettings(database_url=SecretStr(database_url))
+
+    async with asyncio.timeout(60):
+        await asyncio.gather(*(upgrade(settings.sqlalchemy_url) for _ in range(4)))
+
+    assert await look(settings, differences) == []
+
+
+@pytest.mark.spec("TASK-22")
+async def test_the_tables_refuse_what_no_task_may_be(settings: DatabaseSettings) -> None:
+    checks = {
+        constraint.name for table in metadata.tables.values() for constraint in table.constraints
+    }
+
+    def stored(connection: Connection) -> set[str | None]:
+        return {
+            found["name"]
+            for table in metadata.tables
+            for found in inspect(connection).get_check_constraints(table)
+        }
+
+    found = await look(settings, stored)
+
+    assert len(found) == 6
+    assert found <= checks
+
+
+async def test_the_next_migration_is_written_from_the_models(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    migrations = tmp_path / "migrations"
+    shutil.copytree(schema_version._MIGRATIONS, migrations)
+    monkeypatch.setattr(schema_version, "_MIGRATIONS", migrations)
+    url = DatabaseSettings(database_url=SecretStr(database_url)).sqlalchemy_url
+    await upgrade(url)
+
+    await write_migration(url, "Change nothing")
+
+    assert schema_version.expected_revision() == "0002"
+    assert (migrations / "versions" / "0002_change_nothing.py").exists()
+    await upgrade(url)
+
+
+@pytest.mark.spec("TASK-21")
+def test_every_tables_key_starts_with_the_user_and_leads_to_the_account() -> None:
+    for table in metadata.tables.values():
+        assert next(iter(table.primary_key.columns)).name == "user_id"
+        assert {"created_at", "updated_at"} <= set(table.columns.keys())
+        foreign = [
+            (key.parent.name, key.target_fullname, key.ondelete) for key in table.foreign_keys
+        ]
+        wanted = [] if table.name == "account" else [("user_id", "account.user_id", "CASCADE")]
+        assert foreign == wanted
+
+
+@pytest.mark.spec("TASK-21")
+async def test_deleting_an_account_removes_its_tasks_only(
+    settings: DatabaseSettings, alice: Any, mallory: Any
+) -> None:
+    for user in (alice, mallory):
+        await user.post("/api/v1/tasks", json={"title": "x"})
+
+    def delete(connection: Connection) -> None:
+        statement = text("DELETE FROM account WHERE user_id = :user")
+        connection.execute(statement, {"user": alice.headers["x-user-id"]})
+        connection.commit()
+
+    await look(settings, delete)
+
+    assert (await alice.get("/api/tasks")).json() == []
+    assert len((await mallory.get("/api/tasks")).json()) == 1
