@@ -1,0 +1,1 @@
+"""The routes the gateway answers itself."""

@@ -1,0 +1,1 @@
+"""The pages a developer reads: the API explorer and the explanation of every error."""

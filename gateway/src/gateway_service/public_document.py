@@ -1,0 +1,130 @@
+"""The one OpenAPI document of everything public: the gateway's own part and the tasks service's."""
+
+import asyncio
+import copy
+import json
+import time
+from collections import ChainMap
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import httpx
+import structlog
+
+from gateway_service.api.me import AUTH_RESPONSES, SECURITY_SCHEME
+from gateway_service.upstream.errors import UpstreamUnavailableError
+from service_kit.identity import IDENTITY_HEADER, USER_HEADER
+
+FRESH_SECONDS = 60.0
+# How long the last good document serves before a failed fetch is tried again.
+_PAUSE_SECONDS = 5.0
+_TIMEOUT_SECONDS = 2.0
+_PUBLIC_PREFIX = "/api/"
+_INNER_HEADERS = frozenset((USER_HEADER, IDENTITY_HEADER))
+_INFO = {
+    "title": "Taskgate",
+    "version": "1",
+    "description": "A tasks API for the users your app already has. Every error is a problem "
+    "detail (RFC 9457); its `code` is explained under [/docs/errors](/docs/errors).",
+}
+
+OpenApi = dict[str, Any]
+_logger = structlog.get_logger(__name__)
+
+
+class PublicDocument:
+    """The merged document as JSON; the inner part comes from `tasks` (its base URL set)."""
+
+    def __init__(
+        self,
+        own: OpenApi,
+        tasks: httpx.AsyncClient,
+        public_url: str,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._own = own
+        self._tasks = tasks
+        self._public_url = public_url
+        self._clock = clock
+        self._lock = asyncio.Lock()
+        self._rendered = b""
+        self._fresh_until = 0.0
+
+    async def get(self) -> bytes:
+        """Return the document, at most a minute old or else the last that could be made.
+
+        Raises `UpstreamUnavailableError` if the tasks service has never answered yet.
+        """
+        async with self._lock:
+            if not self._rendered or self._clock() >= self._fresh_until:
+                await self._refresh()
+            return self._rendered
+
+    async def _refresh(self) -> None:
+        try:
+            document = merge(self._own, await self._fetch(), self._public_url)
+        except (httpx.HTTPError, TimeoutError, ValueError, TypeError, LookupError) as error:
+            _logger.warning("openapi_fetch_failed", reason=type(error).__name__)
+            if not self._rendered:
+                raise UpstreamUnavailableError(
+                    "The tasks service cannot be asked to describe itself."
+                ) from error
+            self._fresh_until = self._clock() + _PAUSE_SECONDS
+            return
+        self._rendered = json.dumps(document, ensure_ascii=False).encode()
+        self._fresh_until = self._clock() + FRESH_SECONDS
+
+    async def _fetch(self) -> OpenApi:
+        async with asyncio.timeout(_TIMEOUT_SECONDS):
+            answer = await self._tasks.get("/openapi.json")
+        document: OpenApi = answer.raise_for_status().json()
+        if not isinstance(document, dict):
+            raise TypeError(document)
+        return document
+
+
+def merge(own: OpenApi, inner: OpenApi, public_url: str) -> OpenApi:
+    """Return one document of what both have under /api/, every operation behind the bearer token.
+
+    Raises `TypeError` or `LookupError` if `inner` is no OpenAPI document.
+    """
+    own, inner = copy.deepcopy(own), copy.deepcopy(inner)
+    schemas = (part.get("components", {}).get("schemas", {}) for part in (inner, own))
+    components = {**own.get("components", {}), "schemas": dict(ChainMap(*schemas))}
+    paths = {
+        path: item
+        for part in (own, inner)
+        for path, item in part["paths"].items()
+        if path.startswith(_PUBLIC_PREFIX)
+    }
+    for item in paths.values():
+        for operation in item.values():
+            if isinstance(operation, dict):
+                _put_behind_token(operation)
+    return {
+        "openapi": own["openapi"],
+        "info": _INFO,
+        "servers": [{"url": public_url}],
+        "paths": dict(sorted(paths.items())),
+        "components": components,
+    }
+
+
+def _put_behind_token(operation: OpenApi) -> None:
+    operation["security"] = [{SECURITY_SCHEME: []}]
+    # What the gateway adds to each request is none of the client's business.
+    parameters = [p for p in operation.pop("parameters", []) if not _is_inner(p)]
+    if parameters:
+        operation["parameters"] = parameters
+    responses = operation.setdefault("responses", {})
+    # A 401 from behind is about our signature, and never reaches a client.
+    responses.pop("401", None)
+    for status, answer in AUTH_RESPONSES.items():
+        known = responses.get(str(status), {}).get("description", "")
+        causes = dict.fromkeys([*known.split("; "), *answer["description"].split("; ")])
+        description = "; ".join(cause for cause in causes if cause)
+        responses[str(status)] = {**answer, "description": description}
+
+
+def _is_inner(parameter: Mapping[str, Any]) -> bool:
+    return parameter.get("in") == "header" and parameter.get("name", "").lower() in _INNER_HEADERS

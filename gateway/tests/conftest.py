@@ -1,0 +1,345 @@
+"""A gateway served by a real uvicorn, between a verifier and an upstream in the test's hands."""
+
+import asyncio
+import contextlib
+import json
+import logging
+import secrets
+import time
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from hashlib import sha256
+from typing import Any, Self
+
+import httpx
+import pytest
+import uvicorn
+from redis.asyncio import Redis
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from gateway_service.main import create_app
+from gateway_service.settings import Settings
+
+PATIENCE = 20.0
+LOOPBACK = "127.0.0.1"
+ORIGIN = "https://app.example.com"
+METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+
+
+class Clock:
+    """Unix seconds that pass only when a test says so."""
+
+    def __init__(self) -> None:
+        self.now = time.time()
+
+    def __call__(self) -> float:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        self.now += seconds
+
+
+class Part:
+    """A service on loopback that a test may stop and start again at its old address."""
+
+    def __init__(self, app: ASGIApp, *, lifespan: str = "off") -> None:
+        self._app = app
+        self._lifespan = lifespan
+        self.port = 0
+        self._server: QuietServer | None = None
+        self._task: asyncio.Task[None]
+
+    @property
+    def url(self) -> str:
+        return f"http://{LOOPBACK}:{self.port}"
+
+    async def start(self) -> Self:
+        config = uvicorn.Config(
+            self._app,
+            host=LOOPBACK,
+            port=self.port,
+            lifespan=self._lifespan,  # type: ignore[arg-type]  # uvicorn's literals
+            http="httptools",
+            log_config=None,
+        )
+        self._server = QuietServer(config)
+        self._task = asyncio.create_task(self._server.serve(), name="uvicorn")
+        async with asyncio.timeout(PATIENCE):
+            await self._server.listening.wait()
+        self.port = int(self._server.servers[0].sockets[0].getsockname()[1])
+        return self
+
+    async def stop(self) -> None:
+        if self._server is not None:
+            self._server.told_to_end.set()
+            self._server = None
+            await self._task
+
+
+class FakeVerifier(Part):
+    """Believes every token, and counts: the claims of a token are the answer it gets."""
+
+    def __init__(self) -> None:
+        routes = [
+            Route("/internal/v1/verify", self._verify, methods=["POST"]),
+            Route("/readyz", _ready),
+        ]
+        super().__init__(Starlette(routes=routes))
+        self.asked: list[str] = []
+        self.request_ids: list[str] = []
+        self.answer: Response | None = None
+        self.was_asked = asyncio.Event()
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
+
+    async def _verify(self, request: Request) -> Response:
+        token = (await request.json())["token"]
+        self.asked.append(token)
+        self.request_ids.append(request.headers["x-request-id"])
+        self.was_asked.set()
+        await self.may_answer.wait()
+        if self.answer is not None:
+            return self.answer
+        return JSONResponse(json.loads(_decoded(token.split(".")[1])))
+
+
+class EchoUpstream(Part):
+    """Tells what reached it; `answer` is given instead when it is set."""
+
+    def __init__(self) -> None:
+        routes = [
+            Route("/readyz", self._readiness),
+            Route("/openapi.json", self._openapi),
+            Route("/{path:path}", self._echo, methods=METHODS),
+        ]
+        super().__init__(Starlette(routes=routes))
+        self.requests: list[dict[str, Any]] = []
+        self.answer: Response | None = None
+        self.openapi: Any = {"openapi": "3.1.0", "paths": {}}
+        self.openapi_requests = 0
+        self.ready = True
+
+    async def _echo(self, request: Request) -> Response:
+        body = await request.body()
+        self.requests.append(
+            {
+                "method": request.method,
+                "target": request.scope["raw_path"].decode(),
+                "query": request.url.query,
+                "headers": [
+                    (name.decode("latin-1"), value.decode("latin-1"))
+                    for name, value in request.scope["headers"]
+                ],
+                "body": body.decode(),
+            }
+        )
+        return self.answer or JSONResponse(self.requests[-1])
+
+    async def _openapi(self, _: Request) -> Response:
+        self.openapi_requests += 1
+        if isinstance(self.openapi, Response):
+            return self.openapi
+        return JSONResponse(self.openapi)
+
+    async def _readiness(self, _: Request) -> Response:
+        return Response(status_code=200 if self.ready else 503)
+
+    def header(self, name: str) -> list[str]:
+        """The values of a header of the last request."""
+        return [value for key, value in self.requests[-1]["headers"] if key == name]
+
+
+class Gateway(Part):
+    """A running gateway and a client that talks to it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        super().__init__(app, lifespan="on")
+        self.client = httpx.AsyncClient(timeout=PATIENCE, trust_env=False)
+
+    async def start(self) -> Self:
+        await super().start()
+        self.client.base_url = httpx.URL(self.url)
+        return self
+
+    async def stop(self) -> None:
+        await self.client.aclose()
+        await super().stop()
+
+    async def get(self, path: str, token: str | None = None, **options: Any) -> httpx.Response:
+        headers = httpx.Headers(options.pop("headers", None))
+        if token is not None:
+            headers["authorization"] = f"Bearer {token}"
+        return await self.client.get(path, headers=headers, **options)
+
+    async def me(self, token: str) -> httpx.Response:
+        return await self.get("/api/v1/me", token)
+
+
+MakeGateway = Callable[..., Awaitable[Gateway]]
+
+
+class Entries:
+    """The verdicts in Redis, by token."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+
+    def name(self, token: str) -> str:
+        return f"taskgate:verdict:{sha256(token.encode()).hexdigest()}"
+
+    async def read(self, token: str) -> bytes | None:
+        value = await self._redis.get(self.name(token))
+        assert not isinstance(value, str)
+        return value
+
+    async def write(self, token: str, value: bytes) -> None:
+        await self._redis.set(self.name(token), value, ex=60)
+
+    async def delete(self, token: str) -> None:
+        await self._redis.delete(self.name(token))
+
+    async def milliseconds_left(self, token: str) -> int:
+        return int(await self._redis.pttl(self.name(token)))
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def make_token(clock: Clock) -> Callable[..., str]:
+    """Tokens the fake verifier believes; each is another one."""
+
+    def make(user_id: str = "alice", *, lifetime: float = 3600, **claims: object) -> str:
+        verdict = {
+            "user_id": user_id,
+            "issuer": "better-auth",
+            "expires_at": int(clock.now + lifetime),
+            "not_before": None,
+            "issued_at": int(clock.now),
+            "token_id": secrets.token_hex(8),
+            "key_id": None,
+            **claims,
+        }
+        return f"e30.{urlsafe_b64encode(json.dumps(verdict).encode()).rstrip(b'=').decode()}.c2ln"
+
+    return make
+
+
+@pytest.fixture
+def token(make_token: Callable[..., str]) -> str:
+    return make_token()
+
+
+@pytest.fixture
+async def verifier() -> AsyncIterator[FakeVerifier]:
+    async with _running(FakeVerifier()) as part:
+        yield part
+        part.may_answer.set()
+
+
+@pytest.fixture
+async def upstream() -> AsyncIterator[EchoUpstream]:
+    async with _running(EchoUpstream()) as part:
+        yield part
+
+
+@pytest.fixture
+def identity_key() -> str:
+    return secrets.token_hex(32)
+
+
+@pytest.fixture
+async def make_gateway(
+    verifier: FakeVerifier,
+    upstream: EchoUpstream,
+    redis_url: str,
+    identity_key: str,
+    clock: Clock,
+) -> AsyncIterator[MakeGateway]:
+    """Start gateways between the same parts; keywords are settings that differ."""
+    async with contextlib.AsyncExitStack() as stack:
+
+        async def make(**settings: Any) -> Gateway:
+            usual = {
+                "tasks_url": upstream.url,
+                "auth_verifier_url": verifier.url,
+                "redis_url": redis_url,
+                "identity_key": identity_key,
+                "cors_origins": ORIGIN,
+                "log_level": "WARNING",
+            }
+            app = create_app(Settings(**{**usual, **settings}), clock=clock)
+            return await stack.enter_async_context(_running(Gateway(app)))
+
+        yield make
+
+
+@pytest.fixture
+async def gateway(make_gateway: MakeGateway) -> Gateway:
+    return await make_gateway()
+
+
+@pytest.fixture
+async def entries(redis_url: str) -> AsyncIterator[Entries]:
+    redis = Redis.from_url(redis_url)
+    yield Entries(redis)
+    await redis.aclose()
+
+
+@pytest.fixture
+def log(capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[[], str]]:
+    """What gateways made after this have written to standard output since the last call."""
+    yield lambda: capsys.readouterr().out
+    logging.getLogger().handlers.clear()
+
+
+class QuietServer(uvicorn.Server):
+    """Uvicorn without signal handlers, and with events in place of its ticks of 100 ms."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listening = asyncio.Event()
+        self.told_to_end = asyncio.Event()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Any:
+        yield
+
+    async def main_loop(self) -> None:
+        await self.on_tick(0)
+        self.listening.set()
+        await self.told_to_end.wait()
+
+    async def shutdown(self, sockets: Any = None) -> None:  # noqa: ARG002 - uvicorn's signature
+        """End at once: what is under way is cut off."""
+        for server in self.servers:
+            server.close()
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+        tasks = list(self.server_state.tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self.lifespan.shutdown()
+
+
+@contextlib.asynccontextmanager
+async def _running(part: Any) -> AsyncIterator[Any]:
+    try:
+        yield await part.start()
+    finally:
+        await part.stop()
+
+
+async def _ready(_: Request) -> Response:
+    return Response()
+
+
+def _decoded(part: str) -> bytes:
+    return urlsafe_b64decode(part + "=" * (-len(part) % 4))
