@@ -1,0 +1,116 @@
+"""The running system as contract and end-to-end tests see it: one stack, and clients of it."""
+
+import asyncio
+import json
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+
+import httpx
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from httpx import AsyncClient
+
+from devkit.pytest_plugin import CreateDatabase
+from devkit.stack import Stack, running_stack
+from service_kit.problems import Problem
+
+Connect = Callable[[str, Mapping[str, str]], Awaitable[AsyncClient]]
+# RFC 9110 §15.5.2 and §15.5.6; AUTH-23, GW-12 and TASK-23.
+_REQUIRED_HEADERS = {401: "www-authenticate", 405: "allow", 503: "retry-after"}
+
+
+@pytest.fixture(scope="session")
+def frontend() -> str:
+    """Give the one origin the stack's gateway admits."""
+    return "https://app.test"
+
+
+@pytest.fixture(scope="session")
+def issuer_key() -> Ed25519PrivateKey:
+    """Give the key of an issuer the stack trusts."""
+    return Ed25519PrivateKey.generate()
+
+
+@pytest.fixture(scope="session")
+async def issuer_url(issuer_key: Ed25519PrivateKey) -> AsyncIterator[str]:
+    """Serve the issuer's one public key wherever it is asked for, and give the issuer's origin."""
+    jwk = jwt.algorithms.OKPAlgorithm.to_jwk(issuer_key.public_key(), as_dict=True)
+    body = json.dumps({"keys": [{**jwk, "kid": "1", "alg": "EdDSA"}]}).encode()
+    head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\nConnection: close\r\n"
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(f"{head}Content-Type: application/json\r\n\r\n".encode() + body)
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+@pytest.fixture(scope="session")
+async def stack(
+    create_database: CreateDatabase, redis_url: str, issuer_url: str, frontend: str
+) -> AsyncIterator[Stack]:
+    """Give the system every test here shares: it has an issuer besides the secret, and CORS."""
+    environment = {
+        "gateway": {"CORS_ORIGINS": frontend},
+        "auth-verifier": {"BETTER_AUTH_URL": issuer_url},
+    }
+    async with running_stack(
+        database_url=await create_database(), redis_url=redis_url, environment=environment
+    ) as running:
+        yield running
+
+
+@pytest.fixture
+async def connect() -> AsyncIterator[Connect]:
+    """Give a function that opens a client; each error it ever receives must be a whole problem."""
+    async with AsyncExitStack() as opened:
+
+        async def connect(url: str, headers: Mapping[str, str]) -> AsyncClient:
+            hooks = {"response": [_check_answer]}
+            client = AsyncClient(
+                base_url=url, headers=headers, event_hooks=hooks, trust_env=False, timeout=30
+            )
+            return await opened.enter_async_context(client)
+
+        yield connect
+
+
+async def _check_answer(response: httpx.Response) -> None:
+    assert response.headers["x-request-id"]
+    if response.status_code < 400 or "/docs/" in response.request.url.path:
+        return
+    await response.aread()
+    assert response.headers["content-type"] == "application/problem+json"
+    problem = Problem.model_validate_json(response.content, strict=True)
+    assert problem.status == response.status_code
+    assert problem.request_id == response.headers["x-request-id"]
+    assert problem.type.endswith(f"/docs/errors#{problem.code}")
+    assert _REQUIRED_HEADERS.get(problem.status, "content-type") in response.headers
+
+
+@pytest.fixture
+async def anonymous(connect: Connect, stack: Stack) -> AsyncClient:
+    """Give a client that sends no token."""
+    return await connect(stack.url, {})
+
+
+@pytest.fixture
+def alice_id() -> str:
+    """Give the id of a user no other test knows."""
+    return f"alice-{secrets.token_hex(8)}"
+
+
+@pytest.fixture
+async def alice(connect: Connect, stack: Stack, alice_id: str) -> AsyncClient:
+    """Give a client of a user without tasks."""
+    return await connect(stack.url, stack.headers(alice_id))
+
+
+@pytest.fixture
+async def mallory(connect: Connect, stack: Stack) -> AsyncClient:
+    """Give a client of another user without tasks."""
+    return await connect(stack.url, stack.headers(f"mallory-{secrets.token_hex(8)}"))

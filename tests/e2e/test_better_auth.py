@@ -1,0 +1,185 @@
+"""Users of a real Better Auth server reach their own tasks, and nobody else's."""
+
+import asyncio
+import hashlib
+import json
+import secrets
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import jwt
+import pytest
+from httpx import AsyncClient
+
+from devkit.process import inherited_environment
+from devkit.pytest_plugin import CreateDatabase
+from devkit.stack import Stack, running_stack
+
+ISSUER = Path(__file__).parents[1] / "issuer"
+INSTALL_LIMIT, START_LIMIT = 300, 60
+TASKS = "/api/v1/tasks"
+
+Say = Callable[[str], None]
+
+
+class Issuer:
+    """A running Better Auth server, and what a frontend does with it."""
+
+    def __init__(self, url: str, secret: str) -> None:
+        self.url = url
+        self._secret = secret
+
+    async def sign_up(self, name: str) -> tuple[AsyncClient, str]:
+        """Sign a new user up; return a client that holds their session, and their id."""
+        client = AsyncClient(base_url=f"{self.url}/api/auth", trust_env=False)
+        email = f"{name}-{secrets.token_hex(8)}@example.test"
+        body = {"name": name, "email": email, "password": secrets.token_urlsafe()}
+        answer = (await client.post("/sign-up/email", json=body)).raise_for_status()
+        return client, answer.json()["user"]["id"]
+
+    async def plugin_token(self, session: AsyncClient, _user_id: str) -> str:
+        """Return the token of the `jwt()` plugin."""
+        token: str = (await session.get("/token")).raise_for_status().json()["token"]
+        return token
+
+    async def hand_made_token(self, _session: AsyncClient, user_id: str) -> str:
+        """Return a token signed by jose with the shared secret."""
+        environment = inherited_environment() | {"BETTER_AUTH_SECRET": self._secret}
+        return (await _run("node", "sign.mjs", user_id, environment=environment)).strip()
+
+
+async def _run(*command: str, environment: dict[str, str] | None = None) -> str:
+    process = await asyncio.create_subprocess_exec(
+        *command, cwd=ISSUER, env=environment, stdout=asyncio.subprocess.PIPE
+    )
+    async with asyncio.timeout(INSTALL_LIMIT):
+        said, _ = await process.communicate()
+    assert process.returncode == 0, command
+    return said.decode()
+
+
+async def _install() -> None:
+    lock = hashlib.sha256((ISSUER / "package-lock.json").read_bytes()).hexdigest()
+    stamp = ISSUER / "node_modules" / ".installed"
+    if not stamp.exists() or stamp.read_text() != lock:
+        await _run("npm", "ci", "--no-progress")
+        stamp.write_text(lock)
+
+
+@asynccontextmanager
+async def _running_issuer(database_url: str) -> AsyncIterator[Issuer]:
+    secret = secrets.token_urlsafe(32)
+    given = {"BETTER_AUTH_SECRET": secret, "DATABASE_URL": database_url}
+    process = await asyncio.create_subprocess_exec(
+        *("node", "server.mjs"),
+        cwd=ISSUER,
+        env=inherited_environment() | given,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(START_LIMIT):
+            url = json.loads(await process.stdout.readline())["url"]
+        yield Issuer(url, secret)
+    finally:
+        process.stdin.close()
+        async with asyncio.timeout(START_LIMIT):
+            await process.wait()
+
+
+@pytest.fixture(scope="module")
+async def system(
+    create_database: CreateDatabase, redis_url: str
+) -> AsyncIterator[tuple[Issuer, Stack]]:
+    """Give a Better Auth server and a system that trusts it."""
+    await _install()
+    async with _running_issuer(await create_database()) as issuer:
+        trust = {"BETTER_AUTH_URL": issuer.url, "BETTER_AUTH_SECRET": issuer._secret}
+        async with running_stack(
+            database_url=await create_database(),
+            redis_url=redis_url,
+            environment={"auth-verifier": trust},
+        ) as stack:
+            yield issuer, stack
+
+
+@pytest.fixture
+def say(capsys: pytest.CaptureFixture[str]) -> Say:
+    """Give a function that writes to the terminal whatever pytest captures."""
+
+    def say(line: str) -> None:
+        with capsys.disabled():
+            sys.stdout.write(f"\n  {line}")
+            sys.stdout.flush()
+
+    return say
+
+
+GetToken = Callable[[Issuer, AsyncClient, str], Awaitable[str]]
+
+
+@pytest.mark.spec("RUN-11", "AUTH-8", "AUTH-9", "AUTH-11", "AUTH-12", "TASK-8")
+@pytest.mark.parametrize(
+    ("get_token", "kind"),
+    [
+        (Issuer.plugin_token, "EdDSA, of GET /api/auth/token"),
+        (Issuer.hand_made_token, "HS256, made by hand with jose"),
+    ],
+    ids=["EdDSA", "HS256"],
+)
+async def test_a_better_auth_user_reaches_their_tasks_and_nobody_elses(
+    system: tuple[Issuer, Stack],
+    connect: Callable[..., Awaitable[AsyncClient]],
+    say: Say,
+    get_token: GetToken,
+    kind: str,
+) -> None:
+    issuer, stack = system
+    people = {}
+    for name in ("Ada", "Mallory"):
+        session, user_id = await issuer.sign_up(name)
+        say(f"sign-up: {name} is user {user_id}")
+        token = await get_token(issuer, session, user_id)
+        await session.aclose()
+        assert jwt.get_unverified_header(token)["alg"] == kind.partition(",")[0]
+        say(f"token: {name}'s is {kind}")
+        people[name] = await connect(stack.url, {"Authorization": f"Bearer {token}"})
+    ada, mallory = people.values()
+
+    created = await ada.post(TASKS, json={"title": "Write to Ada"})
+    address = created.headers["location"]
+    say(f"create: {created.status_code} {address}")
+    listed = await ada.get(TASKS)
+    say(f"list: Ada sees {[task['title'] for task in listed.json()['items']]}")
+    completed = await ada.post(f"{address}/complete")
+    say(f"complete: {completed.status_code} completed={completed.json()['completed']}")
+    foreign, others = await mallory.get(address), await mallory.get(TASKS)
+    say(f"other user: {foreign.status_code} on Ada's task, sees {others.json()['items']}")
+
+    assert created.status_code == 201
+    assert [task["id"] for task in listed.json()["items"]] == [created.json()["id"]]
+    assert completed.json()["completed"] is True
+    assert foreign.status_code == 404
+    assert others.json()["items"] == []
+
+
+@pytest.mark.spec("AUTH-1", "AUTH-13")
+async def test_a_better_auth_session_token_is_refused_with_what_to_send_instead(
+    system: tuple[Issuer, Stack], connect: Callable[..., Awaitable[AsyncClient]]
+) -> None:
+    issuer, stack = system
+    session, _ = await issuer.sign_up("Ada")
+    opaque = session.cookies["better-auth.session_token"]
+    await session.aclose()
+    client = await connect(stack.url, {"Authorization": f"Bearer {opaque}"})
+
+    answer = await client.get(TASKS)
+
+    assert answer.status_code == 401
+    assert answer.json()["code"] == "token_invalid"
+    assert "jwt()" in answer.json()["detail"]
+    assert opaque not in answer.text

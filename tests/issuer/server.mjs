@@ -1,0 +1,38 @@
+// A small Better Auth server on loopback, as its documentation builds one: e-mail and password,
+// and the jwt() plugin as it comes (EdDSA, 15 minutes, issuer and audience the server's origin).
+// Environment: BETTER_AUTH_SECRET, and DATABASE_URL of an empty PostgreSQL database.
+// Prints one JSON line, {"url": …}, when it listens on a free port; ends when its input does, so
+// that it never outlives the test that started it.
+import { createServer } from "node:http";
+import { betterAuth } from "better-auth";
+import { getMigrations } from "better-auth/db/migration";
+import { toNodeHandler } from "better-auth/node";
+import { jwt } from "better-auth/plugins";
+import pg from "pg";
+
+const { BETTER_AUTH_SECRET: secret, DATABASE_URL: connectionString } = process.env;
+const database = new pg.Pool({ connectionString });
+const server = createServer();
+await new Promise((listening) => server.listen(0, "127.0.0.1", listening));
+const url = `http://127.0.0.1:${server.address().port}`;
+
+const options = {
+  baseURL: url,
+  database,
+  emailAndPassword: { enabled: true },
+  plugins: [jwt()],
+  // The whole test comes from one address.
+  rateLimit: { enabled: false },
+  secret,
+  telemetry: { enabled: false },
+};
+const { runMigrations } = await getMigrations(options);
+await runMigrations();
+
+server.on("request", toNodeHandler(betterAuth(options)));
+process.stdin.resume().on("end", () => {
+  server.close();
+  server.closeAllConnections();
+  database.end();
+});
+console.log(JSON.stringify({ url }));
