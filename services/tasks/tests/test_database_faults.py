@@ -2,7 +2,6 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 
-import psutil
 import pytest
 from asyncpg import ConnectionDoesNotExistError, InterfaceError
 from fastapi import FastAPI
@@ -54,25 +53,13 @@ async def read_and_write(user: AsyncClient) -> list[Response]:
         )
 
 
-async def server_processes(app: FastAPI) -> list[psutil.Process]:
-    resources: Resources = app.state.resources
-    async with resources.database.engine.connect() as connection:
-        pid = await connection.scalar(text("SELECT pg_backend_pid()"))
-    server = psutil.Process(pid).parent()
-    assert server is not None
-    return [server, *server.children()]
-
-
 @contextmanager
-def hanging(processes: list[psutil.Process]) -> Iterator[None]:
-    """Stop every process of the server, not only the one that accepts connections."""
-    for process in processes:
-        process.suspend()
+def hanging(server: Server) -> Iterator[None]:
+    server.pause()
     try:
         yield
     finally:
-        for process in processes:
-            process.resume()
+        server.resume()
 
 
 def assert_unavailable(answers: list[Response]) -> None:
@@ -114,11 +101,11 @@ async def test_a_database_back_before_anyone_asked_is_never_missed(
 
 @pytest.mark.spec("TASK-23")
 async def test_a_database_that_hangs_is_503_and_then_good_again(
-    faulty_app: FastAPI, user: AsyncClient
+    private_postgres: Server, user: AsyncClient
 ) -> None:
     assert_available(await read_and_write(user))
 
-    with hanging(await server_processes(faulty_app)):
+    with hanging(private_postgres):
         assert_unavailable(await read_and_write(user))
 
     assert_available(await read_and_write(user))
@@ -141,10 +128,9 @@ async def test_a_write_that_waits_too_long_for_another_is_503_and_writes_nothing
 
 @pytest.mark.spec("TASK-23")
 async def test_a_database_that_hangs_in_the_middle_of_a_write_is_503(
-    faulty_app: FastAPI, user: AsyncClient
+    faulty_app: FastAPI, private_postgres: Server, user: AsyncClient
 ) -> None:
     await user.post(TASKS, json={"title": "x"})
-    processes = await server_processes(faulty_app)
     resources: Resources = faulty_app.state.resources
     async with asyncio.timeout(30), resources.database.engine.begin() as holder:
         await holder.execute(text("SELECT 1 FROM account FOR UPDATE"))
@@ -152,7 +138,7 @@ async def test_a_database_that_hangs_in_the_middle_of_a_write_is_503(
         waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
         while not await holder.scalar(waiting):
             assert not writing.done()
-        with hanging(processes):
+        with hanging(private_postgres):
             answer = await writing
 
     assert_unavailable([answer])

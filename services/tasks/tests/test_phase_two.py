@@ -54,6 +54,27 @@ async def test_put_changes_only_what_it_names(alice: AsyncClient, tasks: str) ->
     assert new == task | {"title": "New", "completed": True, "updated_at": new["updated_at"]}
 
 
+@pytest.mark.spec("PH2-11")
+async def test_a_task_that_was_read_can_be_put_back_whole(alice: AsyncClient, tasks: str) -> None:
+    task = await create(alice, tasks, tags=["a"], due_date="2026-05-01T10:00:00Z")
+
+    response = await alice.put(
+        f"{tasks}/{task['id']}", json=task | {"title": "New", "user_id": "x"}
+    )
+
+    new = response.json()
+    assert response.status_code == 200
+    assert new == task | {"title": "New", "updated_at": new["updated_at"]}
+
+
+@pytest.mark.spec("PH2-11")
+async def test_a_new_task_may_bring_fields_of_its_own(alice: AsyncClient, tasks: str) -> None:
+    task = await create(alice, tasks, id=7, user_id="x", colour="red")
+
+    assert task["user_id"] == alice.headers["x-user-id"]
+    assert "colour" not in task
+
+
 @pytest.mark.spec("PH2-2")
 async def test_delete_is_204_and_then_404(alice: AsyncClient, tasks: str) -> None:
     task = await create(alice, tasks)

@@ -7,6 +7,8 @@ import signal
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import psutil
+
 from devkit.account import run_as
 from devkit.output import Output
 from devkit.readiness import Probe
@@ -23,6 +25,7 @@ _INHERITED = (
     "LD_LIBRARY_PATH",
     "PYTHONPATH",
 )
+_FOR_ALL = frozenset((signal.SIGSTOP, signal.SIGCONT))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +78,17 @@ class Process:
         return await self._process.wait()
 
     def send(self, number: signal.Signals) -> None:
-        """Send a signal; a process that has ended meanwhile is left alone."""
-        if self._process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self.pid, number)
+        """Send a signal; a process that has ended meanwhile is left alone.
+
+        SIGSTOP and SIGCONT reach its children too: PostgreSQL's go on answering without it.
+        """
+        if self._process.returncode is not None:
+            return
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process = psutil.Process(self.pid)
+            family = process.children(recursive=True) if number in _FOR_ALL else []
+            for member in (process, *family):
+                member.send_signal(number)
 
     def kill(self) -> None:
         """End it and what it started in its session, at once."""

@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, Field, StrictBool, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, model_validator
 
 from tasks_service.priority import Priority
 from tasks_service.schemas.body import ABSENT, PartialBody, RequestBody
@@ -47,8 +47,14 @@ class PhaseTwoTask(BaseModel):
         return cls.model_construct(user_id=user_id, due_date=due_date, **dict(task))
 
 
+# Frontends put back the whole task they read, with fields that are ours to set.
+_LENIENT = ConfigDict(extra="ignore")
+
+
 class PhaseTwoWrite(RequestBody):
-    """A new task."""
+    """A new task; fields beyond these are ignored."""
+
+    model_config = _LENIENT
 
     title: Title
     description: Description | None = None
@@ -63,7 +69,9 @@ class PhaseTwoWrite(RequestBody):
 
 
 class PhaseTwoPatch(PartialBody):
-    """The fields to change: what is left out stays."""
+    """The fields to change: what is left out stays, and fields beyond these are ignored."""
+
+    model_config = _LENIENT
 
     title: Title = ABSENT
     description: Description | None = None
@@ -79,6 +87,8 @@ class PhaseTwoPatch(PartialBody):
 
 class Completion(RequestBody):
     """Whether the task is done."""
+
+    model_config = _LENIENT
 
     completed: StrictBool
 
