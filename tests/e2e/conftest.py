@@ -1,21 +1,23 @@
 """Decides whether the Better Auth test can run here, and says so when it cannot."""
 
 import os
+import re
 import shutil
 import subprocess
 
 import pytest
 
-_NODE_MAJOR = 20
+_OLDEST_NODE = (20, 19)  # As tests/issuer/package.json says.
 
 
 def _node_is_missing() -> str | None:
     if shutil.which("node") is None or shutil.which("npm") is None:
         return "Node and npm are not on PATH"
     said = subprocess.run(["node", "--version"], capture_output=True, text=True, check=False).stdout  # noqa: S607 - the user's own Node.
-    major = said.strip().removeprefix("v").partition(".")[0]
-    if not major.isdigit() or int(major) < _NODE_MAJOR:
-        return f"Node {_NODE_MAJOR} or newer is needed, this is {said.strip() or 'unknown'}"
+    version = re.match(r"v(\d+)\.(\d+)", said)
+    if version is None or (int(version[1]), int(version[2])) < _OLDEST_NODE:
+        oldest = ".".join(map(str, _OLDEST_NODE))
+        return f"Node {oldest} or newer is needed, this is {said.strip() or 'unknown'}"
     return None
 
 

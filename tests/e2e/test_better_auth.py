@@ -29,7 +29,7 @@ class Issuer:
 
     def __init__(self, url: str, secret: str) -> None:
         self.url = url
-        self._secret = secret
+        self.secret = secret
 
     async def sign_up(self, name: str) -> tuple[AsyncClient, str]:
         """Sign a new user up; return a client that holds their session, and their id."""
@@ -46,7 +46,7 @@ class Issuer:
 
     async def hand_made_token(self, _session: AsyncClient, user_id: str) -> str:
         """Return a token signed by jose with the shared secret."""
-        environment = inherited_environment() | {"BETTER_AUTH_SECRET": self._secret}
+        environment = inherited_environment() | {"BETTER_AUTH_SECRET": self.secret}
         return (await _run("node", "sign.mjs", user_id, environment=environment)).strip()
 
 
@@ -98,7 +98,7 @@ async def system(
     """Give a Better Auth server and a system that trusts it."""
     await _install()
     async with _running_issuer(await create_database()) as issuer:
-        trust = {"BETTER_AUTH_URL": issuer.url, "BETTER_AUTH_SECRET": issuer._secret}
+        trust = {"BETTER_AUTH_URL": issuer.url, "BETTER_AUTH_SECRET": issuer.secret}
         async with running_stack(
             database_url=await create_database(),
             redis_url=redis_url,
@@ -113,9 +113,10 @@ def say(capsys: pytest.CaptureFixture[str]) -> Say:
 
     def say(line: str) -> None:
         with capsys.disabled():
-            sys.stdout.write(f"\n  {line}")
+            sys.stdout.write(f"{line}\n")
             sys.stdout.flush()
 
+    say("")
     return say
 
 
@@ -142,23 +143,23 @@ async def test_a_better_auth_user_reaches_their_tasks_and_nobody_elses(
     people = {}
     for name in ("Ada", "Mallory"):
         session, user_id = await issuer.sign_up(name)
-        say(f"sign-up: {name} is user {user_id}")
+        say(f"  sign-up: {name} is user {user_id}")
         token = await get_token(issuer, session, user_id)
         await session.aclose()
         assert jwt.get_unverified_header(token)["alg"] == kind.partition(",")[0]
-        say(f"token: {name}'s is {kind}")
+        say(f"  token: {name}'s is {kind}")
         people[name] = await connect(stack.url, {"Authorization": f"Bearer {token}"})
     ada, mallory = people.values()
 
     created = await ada.post(TASKS, json={"title": "Write to Ada"})
     address = created.headers["location"]
-    say(f"create: {created.status_code} {address}")
+    say(f"  create: {created.status_code} {address}")
     listed = await ada.get(TASKS)
-    say(f"list: Ada sees {[task['title'] for task in listed.json()['items']]}")
+    say(f"  list: Ada sees {[task['title'] for task in listed.json()['items']]}")
     completed = await ada.post(f"{address}/complete")
-    say(f"complete: {completed.status_code} completed={completed.json()['completed']}")
+    say(f"  complete: {completed.status_code} completed={completed.json()['completed']}")
     foreign, others = await mallory.get(address), await mallory.get(TASKS)
-    say(f"other user: {foreign.status_code} on Ada's task, sees {others.json()['items']}")
+    say(f"  other user: {foreign.status_code} on Ada's task, sees {others.json()['items']}")
 
     assert created.status_code == 201
     assert [task["id"] for task in listed.json()["items"]] == [created.json()["id"]]
