@@ -10,29 +10,16 @@ from pydantic_settings import NoDecode
 from redis.asyncio.connection import parse_url
 
 from gateway_service.upstream.timeouts import UpstreamTimeouts
-from service_kit.settings import ServiceSettings
+from service_kit.settings import Secrets, ServiceSettings, secret_bytes
 
-_MIN_KEY_BYTES = 32
-_QUOTES = ('"', "'")
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(?:[a-z0-9._-]+|\[[0-9a-f:]+\])(?::[1-9][0-9]{0,4})?")
 _DEFAULT_PORTS = (("http://", ":80"), ("https://", ":443"))
 _DEFAULTS = UpstreamTimeouts()
 
 
 def _split(value: Any) -> Any:  # noqa: ANN401 - Pydantic hands over what it was given.
-    # Not stripped: white space around a key or an origin is a mistake to name, not to guess away.
+    # Not stripped: white space around an origin is a mistake to name, not to guess away.
     return tuple(value.split(",")) if isinstance(value, str) else value
-
-
-def _check_keys(keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
-    for key in (key.get_secret_value() for key in keys):
-        if key != key.strip() or key.startswith(_QUOTES) or key.endswith(_QUOTES):
-            raise ValueError("has white space or quotes around a key; remove them.")
-        if len(key.encode()) < _MIN_KEY_BYTES:
-            raise ValueError(
-                f"each key (a comma separates two) must have at least {_MIN_KEY_BYTES} bytes."
-            )
-    return keys
 
 
 def _check_origins(origins: tuple[str, ...]) -> tuple[str, ...]:
@@ -88,9 +75,6 @@ def _is_redis_url(url: str) -> bool:
 
 
 BaseUrl = Annotated[str, AfterValidator(_check_base_url)]
-Keys = Annotated[
-    tuple[SecretStr, ...], NoDecode, BeforeValidator(_split), AfterValidator(_check_keys)
-]
 Origins = Annotated[
     tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_check_origins)
 ]
@@ -103,7 +87,7 @@ class Settings(ServiceSettings):
     tasks_url: Annotated[BaseUrl, AfterValidator(_check_plain_http)]
     auth_verifier_url: BaseUrl
     redis_url: Annotated[SecretStr, AfterValidator(_check_redis_url)]
-    identity_key: Keys = Field(description="The first signs; all are accepted, for rotation.")
+    identity_key: Secrets = Field(description="The first signs; all are accepted, for rotation.")
     cors_origins: Origins = Field(default=(), description="Web pages allowed to call us.")
     verdict_ttl_seconds: int = Field(default=30, ge=1, le=30)
     verdict_memory_entries: int = Field(default=50_000, ge=1, description="About 1 kB each.")
@@ -117,7 +101,7 @@ class Settings(ServiceSettings):
     @property
     def keys(self) -> list[bytes]:
         """The identity keys, as bytes."""
-        return [key.get_secret_value().encode() for key in self.identity_key]
+        return secret_bytes(self.identity_key)
 
     @property
     def upstream_timeouts(self) -> UpstreamTimeouts:

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from gateway_service.verdicts import Verdict
+from gateway_service.verdicts import VERDICTS, Verdict
 
 TIMEOUT_SECONDS = 0.25
 PAUSE_SECONDS = 1.0
@@ -56,7 +56,7 @@ class VerdictStore:
         return verdict.verified_at + self._ttl
 
     def _sealed(self, digest: bytes, verdict: Verdict) -> bytes:
-        payload = verdict.model_dump_json().encode()
+        payload = VERDICTS.dump_json(verdict)
         return hmac.digest(self._keys[0], digest + payload, "sha256") + payload
 
     def _opened(self, digest: bytes, value: bytes) -> Verdict | None:
@@ -67,7 +67,7 @@ class VerdictStore:
         ):
             return None
         try:
-            return Verdict.model_validate_json(payload)
+            return VERDICTS.validate_json(payload)
         except ValidationError:
             # Sealed by another version of ours.
             return None

@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import TypeAdapter
 
 from gateway_service.errors import TokenExpiredError, TokenInvalidError
 from gateway_service.upstream.request import Header
@@ -13,16 +13,18 @@ MEMORY_SECONDS = 5.0
 _LEEWAY_SECONDS = 30
 
 
-class Verdict(BaseModel):
-    """The verifier's word on a good token; times are Unix seconds by the gateway's clock."""
-
-    model_config = ConfigDict(frozen=True)
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The verifier's word on a good token; times are Unix seconds."""
 
     user_id: str
     issuer: str
     expires_at: int
     not_before: int | None
     verified_at: float
+
+
+VERDICTS = TypeAdapter(Verdict)
 
 
 @dataclass(frozen=True, slots=True)

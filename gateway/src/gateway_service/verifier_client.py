@@ -13,7 +13,7 @@ from gateway_service.errors import (
     TokenRefusedError,
     TokenRevokedError,
 )
-from gateway_service.verdicts import Verdict
+from gateway_service.verdicts import VERDICTS, Verdict
 from service_kit.request_id import current_request_id
 
 # The verifier may have to fetch keys first, for which it takes up to 3 s itself.
@@ -49,7 +49,7 @@ class VerifierClient:
                     headers={"X-Request-Id": current_request_id()},
                 )
             if answer.status_code == httpx.codes.OK:
-                return Verdict.model_validate({**answer.json(), "verified_at": now})
+                return VERDICTS.validate_python({**answer.json(), "verified_at": now})
             if answer.status_code == httpx.codes.UNAUTHORIZED:
                 refusal = _Refusal.model_validate_json(answer.content)
             else:

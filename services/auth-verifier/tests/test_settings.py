@@ -37,8 +37,11 @@ MISTAKES = [
     ({"BETTER_AUTH_SECRET": f"{SECRET}\n"}, "BETTER_AUTH_SECRET: has white space"),
     ({"BETTER_AUTH_SECRET": f" {SECRET}"}, "BETTER_AUTH_SECRET: has white space"),
     ({"BETTER_AUTH_SECRET": f"{SECRET}, {SECRET}"}, "BETTER_AUTH_SECRET: has white space"),
-    ({"BETTER_AUTH_SECRET": f'"{SECRET}"'}, "BETTER_AUTH_SECRET: has quotes"),
-    ({"BETTER_AUTH_SECRET": f"'{SECRET},{SECRET}'"}, "BETTER_AUTH_SECRET: has quotes"),
+    ({"BETTER_AUTH_SECRET": f'"{SECRET}"'}, "BETTER_AUTH_SECRET: has white space or quotes"),
+    (
+        {"BETTER_AUTH_SECRET": f"'{SECRET},{SECRET}'"},
+        "BETTER_AUTH_SECRET: has white space or quotes",
+    ),
     ({"BETTER_AUTH_URL": "app.example.com"}, "BETTER_AUTH_URL: must be a URL"),
     ({"BETTER_AUTH_URL": "localhost:3000"}, "BETTER_AUTH_URL: must be a URL"),
     ({"BETTER_AUTH_URL": "ftp://app.example.com"}, "BETTER_AUTH_URL: must be a URL"),

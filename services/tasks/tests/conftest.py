@@ -20,7 +20,7 @@ NewUser = Callable[..., AsyncClient]
 async def settings(create_database: Callable[[], Awaitable[str]]) -> TasksSettings:
     """Give the settings of a service on a migrated database."""
     url = SecretStr(await create_database())
-    settings = TasksSettings(database_url=url, identity_key=SecretStr(KEY))
+    settings = TasksSettings(database_url=url, identity_key=(SecretStr(KEY),))
     await upgrade(settings.sqlalchemy_url)
     return settings
 

@@ -79,7 +79,7 @@ def test_both_spellings_of_a_database_url_and_its_sslmode_are_understood(scheme:
 async def test_another_schema_stops_the_start_and_says_what_to_run(
     database_url: str, found: str
 ) -> None:
-    settings = TasksSettings(database_url=SecretStr(database_url), identity_key=SecretStr(KEY))
+    settings = TasksSettings(database_url=SecretStr(database_url), identity_key=(SecretStr(KEY),))
     if found != "none":
         await upgrade(settings.sqlalchemy_url)
         engine = create_async_engine(settings.sqlalchemy_url, poolclass=NullPool)
@@ -103,7 +103,7 @@ async def test_a_database_nobody_answers_for_stops_the_start(
     monkeypatch.setattr(main, "_START_SECONDS", 0.1)
     # Nothing listens on the discard port.
     url = SecretStr("postgresql://me:hidden-word@127.0.0.1:9/tasks")
-    app = create_app(TasksSettings(database_url=url, identity_key=SecretStr(KEY)))
+    app = create_app(TasksSettings(database_url=url, identity_key=(SecretStr(KEY),)))
 
     with pytest.raises(StartupError) as refused:
         async with app.router.lifespan_context(app):
@@ -114,10 +114,10 @@ async def test_a_database_nobody_answers_for_stops_the_start(
 
 
 async def test_a_database_that_refuses_the_password_stops_the_start(database_url: str) -> None:
-    settings = TasksSettings(database_url=SecretStr(database_url), identity_key=SecretStr(KEY))
+    settings = TasksSettings(database_url=SecretStr(database_url), identity_key=(SecretStr(KEY),))
     wrong = settings.sqlalchemy_url.set(password="hidden-word")
     url = SecretStr(wrong.render_as_string(hide_password=False))
-    app = create_app(TasksSettings(database_url=url, identity_key=SecretStr(KEY)))
+    app = create_app(TasksSettings(database_url=url, identity_key=(SecretStr(KEY),)))
 
     with pytest.raises(StartupError, match="refuses us") as refused:
         async with app.router.lifespan_context(app):

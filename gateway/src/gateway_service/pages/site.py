@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from hashlib import sha256
 from importlib.resources import files
 from itertools import pairwise
@@ -40,6 +41,7 @@ class Site:
     assets: Mapping[str, Asset]
 
 
+@cache
 def load_site() -> Site:
     """Read every file and render the pages."""
     assets = {name: Asset((folder / name).read_bytes(), kind) for folder, name, kind in _FILES}

@@ -1,13 +1,44 @@
 """What every service reads from its environment, and how a mistake there stops the start."""
 
 import sys
-from typing import NoReturn, TypeVar
+from collections.abc import Iterable
+from typing import Annotated, NoReturn, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 SettingsT = TypeVar("SettingsT", bound="ServiceSettings")
+
+_MIN_SECRET_BYTES = 32
+_QUOTES = ('"', "'")
+
+
+def _split(value: object) -> object:
+    # Not stripped: white space around a secret is a mistake to name, not to guess away.
+    return tuple(value.split(",")) if isinstance(value, str) else value
+
+
+def _check_secrets(secrets: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+    for secret in (secret.get_secret_value() for secret in secrets):
+        if secret != secret.strip() or secret.startswith(_QUOTES) or secret.endswith(_QUOTES):
+            raise ValueError("has white space or quotes around a secret; remove them.")
+        if len(secret.encode()) < _MIN_SECRET_BYTES:
+            raise ValueError(
+                f"each secret (a comma separates two) must have at least {_MIN_SECRET_BYTES} bytes."
+            )
+    return secrets
+
+
+# A comma-separated list, new first, so that a secret can be changed without an outage.
+Secrets = Annotated[
+    tuple[SecretStr, ...], NoDecode, BeforeValidator(_split), AfterValidator(_check_secrets)
+]
+
+
+def secret_bytes(secrets: Iterable[SecretStr]) -> list[bytes]:
+    """Return the secrets as keys: their UTF-8, as it stands."""
+    return [secret.get_secret_value().encode() for secret in secrets]
 
 
 class ServiceSettings(BaseSettings):

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 from auth_verifier.algorithms import PUBLIC_KEY, SHARED_SECRET
 from auth_verifier.jwks import RemoteKeys
 from auth_verifier.settings import Settings
+from service_kit.settings import secret_bytes
 
 _LEEWAY_SECONDS = 30
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -31,7 +32,7 @@ class Issuer:
 def better_auth(settings: Settings, keys: RemoteKeys | None) -> Issuer:
     """Return the issuer that the environment describes; `keys` are those of `jwks_url`."""
     origin = {origin_of(settings.better_auth_url)} if settings.better_auth_url else set()
-    secrets = tuple(secret.get_secret_value().encode() for secret in settings.better_auth_secret)
+    secrets = tuple(secret_bytes(settings.better_auth_secret))
     return Issuer(
         name="better-auth",
         issuers=frozenset(settings.better_auth_issuers or origin),

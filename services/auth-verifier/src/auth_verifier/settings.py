@@ -3,13 +3,11 @@
 from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_settings import NoDecode
 
-from service_kit.settings import ServiceSettings
+from service_kit.settings import Secrets, ServiceSettings
 
-_MIN_SECRET_BYTES = 32
-_QUOTES = ('"', "'")
 _EIGHT_DAYS = 8 * 24 * 60 * 60
 
 
@@ -17,24 +15,6 @@ def _split_names(value: Any) -> Any:  # noqa: ANN401 - Pydantic hands over what 
     if not isinstance(value, str):
         return value
     return tuple(name for name in map(str.strip, value.split(",")) if name)
-
-
-def _split_secrets(value: Any) -> Any:  # noqa: ANN401 - as above.
-    # Not stripped: white space around a secret is a mistake to name, not to guess away.
-    return tuple(value.split(",")) if isinstance(value, str) else value
-
-
-def _check_secrets(secrets: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
-    for secret in (secret.get_secret_value() for secret in secrets):
-        if secret != secret.strip():
-            raise ValueError("has white space around a secret; remove it.")
-        if secret.startswith(_QUOTES) or secret.endswith(_QUOTES):
-            raise ValueError("has quotes around a secret; remove them.")
-        if len(secret.encode()) < _MIN_SECRET_BYTES:
-            raise ValueError(
-                f"each secret (a comma separates two) must have at least {_MIN_SECRET_BYTES} bytes."
-            )
-    return secrets
 
 
 def _check_url(url: str) -> str:
@@ -65,9 +45,6 @@ def _check_no_query(url: str) -> str:
 
 
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_names)]
-Secrets = Annotated[
-    tuple[SecretStr, ...], NoDecode, BeforeValidator(_split_secrets), AfterValidator(_check_secrets)
-]
 Url = Annotated[str, AfterValidator(_check_url)]
 
 

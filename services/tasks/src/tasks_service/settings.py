@@ -4,11 +4,10 @@ from pydantic import Field, SecretStr, field_validator
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from service_kit.settings import ServiceSettings
+from service_kit.settings import Secrets, ServiceSettings, secret_bytes
 
 SERVICE = "tasks"
 _SCHEMES = {"postgresql", "postgresql+asyncpg"}
-_SHORTEST_KEY = 32
 
 
 class DatabaseSettings(ServiceSettings):
@@ -34,24 +33,13 @@ class DatabaseSettings(ServiceSettings):
 class TasksSettings(DatabaseSettings):
     """Everything the running service needs; `IDENTITY_KEY` is a comma list, newest first."""
 
-    identity_key: SecretStr
+    identity_key: Secrets
     database_pool_size: int = Field(default=10, ge=1, le=200)
-
-    @field_validator("identity_key")
-    @classmethod
-    def _has_long_keys(cls, value: SecretStr) -> SecretStr:
-        if any(len(key) < _SHORTEST_KEY for key in _split(value)):
-            raise ValueError(f"every key must have at least {_SHORTEST_KEY} bytes")
-        return value
 
     @property
     def identity_keys(self) -> list[bytes]:
         """The keys that may have signed an identity."""
-        return _split(self.identity_key)
-
-
-def _split(keys: SecretStr) -> list[bytes]:
-    return [key.strip().encode() for key in keys.get_secret_value().split(",")]
+        return secret_bytes(self.identity_key)
 
 
 def _parse(text: str) -> URL:
