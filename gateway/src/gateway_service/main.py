@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from gateway_service.api import me, readiness
+from gateway_service.api import me
 from gateway_service.authentication import Authenticator
 from gateway_service.cors import Cors
 from gateway_service.forwarding import Forwarder
@@ -40,9 +40,8 @@ BODY_LIMIT_BYTES = 1024 * 1024
 
 class _ControlApi(ServiceApi):
     def setup(self) -> None:
-        """Take the places of FastAPI's /openapi.json and the kit's /readyz with ours."""
+        """Take the place of FastAPI's /openapi.json with ours."""
         self.include_router(pages.router)
-        self.include_router(readiness.router, include_in_schema=False)
 
 
 def build_api(lifespan: Lifespan | None = None) -> ServiceApi:
@@ -65,18 +64,11 @@ def create_app(
     """
     settings = settings or load_settings(Settings, SERVICE)
     configure_logging(SERVICE, settings.log_level)
-    public_url = settings.public_url
     redis = _redis(settings)
     verifier = _http(settings.auth_verifier_url)
     tasks = _http(settings.tasks_url)
     pool = UpstreamPool(settings.tasks_url, timeouts=settings.upstream_timeouts)
-    authenticator = Authenticator(
-        memory=CallerMemory(settings.verdict_memory_entries),
-        store=VerdictStore(redis, settings.keys, ttl=settings.verdict_ttl_seconds),
-        verifier=VerifierClient(verifier),
-        key=settings.keys[0],
-        clock=clock,
-    )
+    authenticator = _authenticator(settings, redis, verifier, clock)
 
     @asynccontextmanager
     async def lifespan(_api: FastAPI) -> AsyncIterator[None]:
@@ -87,22 +79,20 @@ def create_app(
             yield
 
     api = build_api(lifespan)
-    api.state.public_url = public_url
+    api.state.public_url = settings.public_url
     api.state.site = load_site()
-    api.state.public_document = PublicDocument(api.openapi(), tasks, public_url)
-    set_readiness_checks(
-        api,
-        {
-            "tasks": _is_ready(tasks),
-            "auth-verifier": _is_ready(verifier),
-            readiness.REDIS: lambda: _answers(redis),
-        },
-    )
+    api.state.public_document = PublicDocument(api.openapi(), tasks, settings.public_url)
+    checks = {
+        "tasks": _is_ready(tasks),
+        "auth-verifier": _is_ready(verifier),
+        "redis": lambda: _answers(redis),
+    }
+    set_readiness_checks(api, checks, optional=["redis"])
     gateway = Gateway(
         api,
         authenticator=authenticator,
         forwarder=Forwarder(pool, body_limit=BODY_LIMIT_BYTES),
-        public_url=public_url,
+        public_url=settings.public_url,
     )
     return _surround(gateway, settings)
 
@@ -116,6 +106,18 @@ def _surround(gateway: ASGIApp, settings: Settings) -> ASGIApp:
     guarded = ServerErrorMiddleware(gateway, handler=answer_crash)
     cors = Cors(guarded, origins=settings.cors_origins, public_url=settings.public_url)
     return RequestIdMiddleware(cors)
+
+
+def _authenticator(
+    settings: Settings, redis: Redis, verifier: httpx.AsyncClient, clock: Callable[[], float]
+) -> Authenticator:
+    return Authenticator(
+        memory=CallerMemory(settings.verdict_memory_entries),
+        store=VerdictStore(redis, settings.keys, ttl=settings.verdict_ttl_seconds),
+        verifier=VerifierClient(verifier),
+        key=settings.keys[0],
+        clock=clock,
+    )
 
 
 def _redis(settings: Settings) -> Redis:

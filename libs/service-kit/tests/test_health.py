@@ -33,3 +33,27 @@ async def test_a_service_whose_parts_answer_is_ready(api: ServiceApi, client: As
     set_readiness_checks(api, {"database": passes})
 
     assert (await client.get("/readyz")).json() == {"status": "ok", "failing": []}
+
+
+@pytest.mark.spec("GW-19")
+async def test_a_service_stays_ready_without_an_optional_part_and_names_it(
+    api: ServiceApi, client: AsyncClient
+) -> None:
+    set_readiness_checks(api, {"database": passes, "redis": fails}, optional=["redis"])
+
+    response = await client.get("/readyz")
+
+    assert response.status_code == 200
+    assert response.json() == {"status": "ok", "failing": ["redis"]}
+
+
+@pytest.mark.spec("GW-19")
+async def test_a_service_is_not_ready_when_more_than_the_optional_is_down(
+    api: ServiceApi, client: AsyncClient
+) -> None:
+    set_readiness_checks(api, {"database": fails, "redis": fails}, optional=["redis"])
+
+    response = await client.get("/readyz")
+
+    assert response.status_code == 503
+    assert response.json() == {"status": "unavailable", "failing": ["database", "redis"]}

@@ -1,10 +1,10 @@
 """Is the process alive, and can it do its work: the two questions an orchestrator asks."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Literal
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Literal
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from pydantic import BaseModel
 
 Check = Callable[[], Awaitable[None]]
@@ -20,9 +20,15 @@ class Health(BaseModel):
     failing: list[str] = []
 
 
-def set_readiness_checks(app: Any, checks: Mapping[str, Check]) -> None:  # noqa: ANN401 - any ASGI app with a `state`
-    """Name what the service cannot work without; a check raises when its part is down."""
+def set_readiness_checks(
+    app: FastAPI, checks: Mapping[str, Check], optional: Iterable[str] = ()
+) -> None:
+    """Name the parts the service leans on; a check raises when its part is down.
+
+    One that is `optional` is named when it is down, but the service stays ready without it.
+    """
     app.state.readiness_checks = dict(checks)
+    app.state.optional_parts = frozenset(optional)
 
 
 @router.get("/healthz")
@@ -34,13 +40,16 @@ async def get_health() -> Health:
 @router.get("/readyz", responses={503: {"model": Health, "description": "Names what is down."}})
 async def get_readiness(request: Request, response: Response) -> Health:
     """Tell whether everything the service needs answers."""
-    checks: dict[str, Check] = getattr(request.app.state, "readiness_checks", {})
+    state = request.app.state
+    checks: dict[str, Check] = getattr(state, "readiness_checks", {})
+    optional: frozenset[str] = getattr(state, "optional_parts", frozenset())
     results = await asyncio.gather(*(_passes(check) for check in checks.values()))
     failing = [name for name, passed in zip(checks, results, strict=True) if not passed]
-    if failing:
-        response.status_code = 503
-        return Health(status="unavailable", failing=failing)
-    return Health(status="ok")
+    # An unready replica gets no requests: slower must not become an outage.
+    if optional.issuperset(failing):
+        return Health(status="ok", failing=failing)
+    response.status_code = 503
+    return Health(status="unavailable", failing=failing)
 
 
 async def _passes(check: Check) -> bool:

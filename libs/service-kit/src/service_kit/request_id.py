@@ -4,10 +4,10 @@ import re
 import secrets
 from contextvars import ContextVar
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 HEADER = "x-request-id"
+_HEADER = HEADER.encode()
 
 _current: ContextVar[str] = ContextVar("request_id", default="")
 # Safe in a log line, a header and a URL; long enough for a UUID or a trace id.
@@ -35,7 +35,9 @@ class RequestIdMiddleware:
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message)[HEADER] = request_id
+                # The answer of a service behind may bring the same id already.
+                headers = [header for header in message["headers"] if header[0] != _HEADER]
+                message["headers"] = [*headers, (_HEADER, request_id.encode())]
             await send(message)
 
         await self.app(scope, receive, send_with_id)
@@ -43,6 +45,6 @@ class RequestIdMiddleware:
 
 def _offered(scope: Scope) -> str | None:
     for name, value in scope["headers"]:
-        if name == b"x-request-id" and _ACCEPTABLE.fullmatch(value):
+        if name == _HEADER and _ACCEPTABLE.fullmatch(value):
             return str(value, "ascii")
     return None
