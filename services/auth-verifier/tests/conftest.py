@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+import re
 import secrets
 from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from types import EllipsisType
 from typing import Any
 
@@ -180,6 +182,27 @@ async def issuer(keys: dict[str, SigningKey]) -> AsyncIterator[LoopbackIssuer]:
     await issuer.start()
     yield issuer
     await issuer.stop()
+
+
+@pytest.fixture
+async def other_issuer() -> AsyncIterator[LoopbackIssuer]:
+    """A server that publishes nothing until a test says what."""
+    issuer = LoopbackIssuer()
+    await issuer.start()
+    yield issuer
+    await issuer.stop()
+
+
+@pytest.fixture
+def write_issuers(tmp_path: Path, issuer: LoopbackIssuer) -> Callable[[str], Path]:
+    """Write an issuers file; each `jwks_url` in it becomes that of the server on loopback."""
+
+    def write(text: str) -> Path:
+        path = tmp_path / "issuers.toml"
+        path.write_text(re.sub(r'jwks_url = "https:.*"', f'jwks_url = "{issuer.url}/jwks"', text))
+        return path
+
+    return write
 
 
 @pytest.fixture

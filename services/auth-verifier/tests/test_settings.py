@@ -29,7 +29,7 @@ def read(monkeypatch: pytest.MonkeyPatch, **environment: str) -> Settings:
 
 NOTHING: dict[str, str] = {}
 MISTAKES = [
-    (NOTHING, "BETTER_AUTH_URL, BETTER_AUTH_SECRET or BETTER_AUTH_JWKS_URL"),
+    (NOTHING, "BETTER_AUTH_URL, BETTER_AUTH_SECRET, BETTER_AUTH_JWKS_URL or AUTH_ISSUERS_FILE"),
     ({"BETTER_AUTH_SECRET": "", "BETTER_AUTH_URL": ""}, "BETTER_AUTH_SECRET"),
     ({"BETTER_AUTH_SECRET": "s" * 31}, "BETTER_AUTH_SECRET: each secret"),
     ({"BETTER_AUTH_SECRET": f"{SECRET},short"}, "BETTER_AUTH_SECRET: each secret"),

@@ -40,7 +40,9 @@ router = APIRouter(tags=["me"])
 class Me(BaseModel):
     """The caller, as their token says."""
 
-    user_id: str = Field(description="The token's `sub`.")
+    user_id: str = Field(
+        description="The token's `sub`, after `<name>:` for the issuers of AUTH_ISSUERS_FILE."
+    )
     issuer: str = Field(description="Our name of whoever issued the token.")
     expires_at: datetime = Field(description="When the token ends.")
 

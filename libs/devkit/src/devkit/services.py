@@ -4,6 +4,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from devkit.issuers_file import secret_variables
 from devkit.ports import LOOPBACK, free_port
 from devkit.process import Program
 from devkit.readiness import answers_http
@@ -16,6 +17,7 @@ _VERIFIER = (
     "BETTER_AUTH_JWKS_URL",
     "BETTER_AUTH_ISSUERS",
     "BETTER_AUTH_AUDIENCES",
+    "AUTH_ISSUERS_FILE",
     "AUTH_MAX_TOKEN_LIFETIME",
     "HTTP_PROXY",
     "HTTPS_PROXY",
@@ -63,7 +65,11 @@ class Services:
         It counts as ready when it answers, whether or not the issuer does yet: a developer's
         frontend may well be started after us.
         """
-        environment = {"BETTER_AUTH_SECRET": self.auth_secret, **self._optional(*_VERIFIER)}
+        further = secret_variables(self.settings.get("AUTH_ISSUERS_FILE", ""))
+        environment = {
+            "BETTER_AUTH_SECRET": self.auth_secret,
+            **self._optional(*_VERIFIER, *further),
+        }
         return self._service("auth-verifier", "auth_verifier", self.verifier_port, environment)
 
     def tasks(self) -> Program:

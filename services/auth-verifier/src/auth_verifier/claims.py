@@ -39,11 +39,13 @@ def check_claims(
     expires_at = _expiry(claims, now)
     issued_at = _past_time(claims, "iat", now + issuer.leeway)
     not_before = _past_time(claims, "nbf", now + issuer.leeway)
-    _check_lifetime(expires_at - (now if issued_at is None else issued_at), issuer.max_lifetime)
-    _check_issuer(claims, issuer, required=not by_secret)
-    _check_audience(claims, issuer, required=not by_secret)
+    _check_lifetime(expires_at - (now if issued_at is None else issued_at), issuer)
+    vouched = by_secret and issuer.secret_vouches
+    _check_issuer(claims, issuer, required=not vouched)
+    _check_audience(claims, issuer, required=not vouched)
+    _check_authorized_party(claims, issuer)
     return Claims(
-        user_id=_user_id(claims),
+        user_id=_user_id(claims, issuer),
         expires_at=math.floor(expires_at),
         not_before=None if not_before is None else math.ceil(not_before),
         issued_at=None if issued_at is None else math.floor(issued_at),
@@ -85,11 +87,12 @@ def _past_time(claims: Mapping[str, Any], name: str, limit: float) -> float | No
     return value
 
 
-def _check_lifetime(lifetime: float, limit: int) -> None:
-    if lifetime > limit:
+def _check_lifetime(lifetime: float, issuer: Issuer) -> None:
+    if lifetime > issuer.max_lifetime:
         raise TokenInvalidError(
-            f"The token lives longer than the {limit} seconds that AUTH_MAX_TOKEN_LIFETIME allows: "
-            "issue a shorter one, and write `exp` in seconds, not milliseconds."
+            f"The token lives longer than the {issuer.max_lifetime} seconds that "
+            f"{issuer.terms.lifetime} allows: issue a shorter one, and write `exp` in seconds, not "
+            "milliseconds."
         )
 
 
@@ -100,24 +103,52 @@ def _check_issuer(claims: Mapping[str, Any], issuer: Issuer, *, required: bool) 
     given = claims.get("iss")
     if (issuer.issuers or required) and not (isinstance(given, str) and given in issuer.issuers):
         raise TokenInvalidError(
-            "The token's `iss` is missing or not an accepted one: it must be the origin of "
-            "BETTER_AUTH_URL or one of BETTER_AUTH_ISSUERS."
+            "The token's `iss` is missing or not an accepted one: it must be "
+            f"{issuer.terms.issuers}."
         )
 
 
 def _check_audience(claims: Mapping[str, Any], issuer: Issuer, *, required: bool) -> None:
-    if "aud" not in claims and not required:
+    if issuer.audiences is None:
+        return
+    if "aud" not in claims and not (required and issuer.audiences):
         return
     audience = claims.get("aud")
     given = audience if isinstance(audience, list) else [audience]
     if not all(isinstance(one, str) for one in given) or issuer.audiences.isdisjoint(given):
         raise TokenInvalidError(
-            "The token's `aud` is missing or meant for somebody else: it must be the origin of "
-            "BETTER_AUTH_URL or one of BETTER_AUTH_AUDIENCES."
+            "The token's `aud` is missing or meant for somebody else: it must be "
+            f"{issuer.terms.audiences}."
         )
 
 
-def _user_id(claims: Mapping[str, Any]) -> str:
+def _check_authorized_party(claims: Mapping[str, Any], issuer: Issuer) -> None:
+    party = claims.get("azp")
+    if issuer.authorized_parties and not (
+        isinstance(party, str) and party in issuer.authorized_parties
+    ):
+        raise TokenInvalidError(
+            "The token's `azp` is missing or names another application: it must be one of "
+            f"`authorized_parties` of [{issuer.name}] in AUTH_ISSUERS_FILE."
+        )
+
+
+def _user_id(claims: Mapping[str, Any], issuer: Issuer) -> str:
+    user_id = _subject(claims)
+    if user_id.startswith(issuer.foreign_prefixes):
+        raise TokenInvalidError(
+            "The token's `sub` begins with the name of an issuer in AUTH_ISSUERS_FILE and a colon, "
+            "as only that issuer's user ids may: rename the issuer there."
+        )
+    if len(issuer.user_prefix + user_id) > _MAX_ID_LENGTH:
+        raise TokenInvalidError(
+            f"The token's `sub` is too long: `{issuer.user_prefix}` goes before it, and both "
+            f"together may have {_MAX_ID_LENGTH} characters."
+        )
+    return issuer.user_prefix + user_id
+
+
+def _subject(claims: Mapping[str, Any]) -> str:
     user_id = claims.get("sub")
     if not _is_id(user_id) or not user_id.strip() or user_id in _NAMES_OF_NOBODY:
         raise TokenInvalidError(

@@ -1,5 +1,6 @@
 """The application: `uvicorn --factory auth_verifier.main:create_app`."""
 
+import os
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -9,14 +10,22 @@ import httpx
 from fastapi import FastAPI
 
 from auth_verifier.api.internal.v1 import verification
-from auth_verifier.issuers import better_auth, jwks_url
+from auth_verifier.issuers import (
+    BETTER_AUTH,
+    better_auth,
+    better_auth_issuers,
+    choose_from,
+    further_issuer,
+    jwks_url,
+)
+from auth_verifier.issuers_file import FurtherIssuer, IssuersFileError, read_issuers_file
 from auth_verifier.jwks import DEFAULT_POLICY, FetchPolicy, RemoteKeys
 from auth_verifier.services.verification import Verifier
 from auth_verifier.settings import Settings
 from service_kit.api import Lifespan, ServiceApi
 from service_kit.clock import utc_now
 from service_kit.logs import configure_logging
-from service_kit.settings import load_settings
+from service_kit.settings import load_settings, refuse_to_start
 
 SERVICE = "auth-verifier"
 
@@ -45,19 +54,43 @@ def create_app(
     until then the answer is 503 where its keys are needed.
     """
     settings = settings or load_settings(Settings, SERVICE)
+    further = _further_issuers(settings)
     configure_logging(SERVICE, settings.log_level)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            keys = None
-            if url := jwks_url(settings):
-                client = await stack.enter_async_context(httpx.AsyncClient(timeout=policy.timeout))
+            client = await stack.enter_async_context(httpx.AsyncClient(timeout=policy.timeout))
+
+            async def keys_at(url: str | None) -> RemoteKeys | None:
+                if not url:
+                    return None
                 keys = RemoteKeys(url, client, policy, clock)
                 await stack.enter_async_context(keys.kept_fresh())
-            app.state.verifier = Verifier(better_auth(settings, keys), now)
+                return keys
+
+            first = None
+            if settings.has_better_auth:
+                first = better_auth(settings, await keys_at(jwks_url(settings)))
+            others = [
+                further_issuer(one, await keys_at(one.entry.jwks_url), settings) for one in further
+            ]
+            app.state.verifier = Verifier(choose_from(first, others), now)
             yield
 
     api = build_api(lifespan)
     api.state.public_url = settings.public_url
     return api
+
+
+def _further_issuers(settings: Settings) -> list[FurtherIssuer]:
+    if not settings.auth_issuers_file:
+        return []
+    try:
+        return read_issuers_file(
+            settings.auth_issuers_file,
+            environment=os.environ,
+            taken={BETTER_AUTH: better_auth_issuers(settings)},
+        )
+    except IssuersFileError as error:
+        refuse_to_start(SERVICE, str(error))

@@ -1,5 +1,6 @@
 """The verifier's environment."""
 
+from pathlib import Path
 from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
@@ -56,14 +57,20 @@ class Settings(ServiceSettings):
     better_auth_jwks_url: Url | None = None
     better_auth_issuers: Names = ()
     better_auth_audiences: Names = ()
+    auth_issuers_file: Path | None = Field(default=None, description="TOML; further issuers.")
     auth_max_token_lifetime: int = Field(default=_EIGHT_DAYS, gt=0, description="Seconds.")
+
+    @property
+    def has_better_auth(self) -> bool:
+        """Tell whether tokens of Better Auth can be checked."""
+        return bool(self.better_auth_secret or self.better_auth_url or self.better_auth_jwks_url)
 
     @model_validator(mode="after")
     def _check_sources(self) -> Self:
-        if not (self.better_auth_secret or self.better_auth_url or self.better_auth_jwks_url):
+        if not (self.has_better_auth or self.auth_issuers_file):
             raise ValueError(
-                "set BETTER_AUTH_URL, BETTER_AUTH_SECRET or BETTER_AUTH_JWKS_URL: "
-                "without one no token can be checked."
+                "set BETTER_AUTH_URL, BETTER_AUTH_SECRET, BETTER_AUTH_JWKS_URL or "
+                "AUTH_ISSUERS_FILE: without one no token can be checked."
             )
         named = self.better_auth_issuers and self.better_auth_audiences
         # One issuer's keys sign tokens for many audiences; a signature alone proves too little.

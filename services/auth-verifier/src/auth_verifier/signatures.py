@@ -14,44 +14,44 @@ async def check_signature(token: UnverifiedToken, issuer: Issuer) -> None:
     """
     _check_algorithm(token.algorithm, issuer)
     if token.algorithm in SHARED_SECRET:
-        _check_secrets(token, issuer.secrets)
+        _check_secrets(token, issuer)
     elif issuer.keys:
-        await _check_keys(token, issuer.keys)
+        await _check_keys(token, issuer, issuer.keys)
 
 
 def _check_algorithm(algorithm: str, issuer: Issuer) -> None:
     if algorithm in issuer.algorithms:
         return
-    if algorithm in PUBLIC_KEY:
+    if algorithm in PUBLIC_KEY and not issuer.keys:
         raise TokenInvalidError(
-            "The token is signed with a key of the issuer's JWKS, and none is configured: "
-            "set BETTER_AUTH_URL."
+            "The token is signed with a key of the issuer's JWKS, and none is configured "
+            f"for its `iss`: set {issuer.terms.jwks}."
         )
-    if algorithm in SHARED_SECRET:
+    if algorithm in SHARED_SECRET and not issuer.secrets:
         raise TokenInvalidError(
-            "The token is signed with a shared secret, and none is configured: "
-            "set BETTER_AUTH_SECRET."
+            "The token is signed with a shared secret, and none is configured for "
+            f"its `iss`: set {issuer.terms.secrets}."
         )
     raise TokenInvalidError(
         f"The token's `alg` is not accepted: use one of {', '.join(sorted(issuer.algorithms))}."
     )
 
 
-def _check_secrets(token: UnverifiedToken, secrets: tuple[bytes, ...]) -> None:
-    if not any(_signed(token, secret) for secret in secrets):
+def _check_secrets(token: UnverifiedToken, issuer: Issuer) -> None:
+    if not any(_signed(token, secret) for secret in issuer.secrets):
         raise TokenInvalidError(
-            "The token's signature is wrong: sign it with the same BETTER_AUTH_SECRET that is "
+            f"The token's signature is wrong: sign it with the same {issuer.terms.secrets} that is "
             "configured here, as raw text and not base64-decoded."
         )
 
 
-async def _check_keys(token: UnverifiedToken, remote: RemoteKeys) -> None:
+async def _check_keys(token: UnverifiedToken, issuer: Issuer, remote: RemoteKeys) -> None:
     named = await remote.named(token.kid, token.algorithm)
     keys = [key for key in named if token.algorithm in key.algorithms]
     if not named:
         raise TokenInvalidError(
             "The token is signed with a key that the issuer does not publish: get a new token, "
-            "from the issuer that BETTER_AUTH_URL names."
+            f"from the issuer that {issuer.terms.jwks} names."
         )
     if not keys:
         raise TokenInvalidError("The token's `alg` is not that of the key its `kid` names.")

@@ -12,7 +12,9 @@ class VerificationRequest(BaseModel):
 class Verification(BaseModel):
     """What a good token says; times are Unix seconds."""
 
-    user_id: str = Field(description="The token's `sub`.")
+    user_id: str = Field(
+        description="The token's `sub`, after `<name>:` for the issuers of AUTH_ISSUERS_FILE."
+    )
     issuer: str = Field(description="Our name of the issuer; user ids are unique within it.")
     expires_at: int
     not_before: int | None

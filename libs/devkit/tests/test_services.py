@@ -1,0 +1,47 @@
+"""What the services of a system are given."""
+
+from pathlib import Path
+
+import pytest
+
+from devkit.services import Services
+
+
+def _services(file: Path) -> Services:
+    return Services(
+        database_url="d",
+        redis_url="r",
+        auth_secret="a",
+        identity_key="i",
+        gateway_port=1,
+        public_url="u",
+        settings={"AUTH_ISSUERS_FILE": str(file), "ALPHA_SECRET": "s", "UNRELATED_SECRET": "x"},
+    )
+
+
+@pytest.mark.spec("AUTH-33")
+def test_the_verifier_alone_gets_the_issuers_file_and_the_secrets_it_names(tmp_path: Path) -> None:
+    file = tmp_path / "issuers.toml"
+    file.write_text('[alpha]\nsecrets_env = "ALPHA_SECRET"\n[beta]\njwks_url = "https://b.test"\n')
+    services = _services(file)
+
+    given = services.verifier().environment
+    others = {**services.tasks().environment, **services.gateway().environment}
+
+    assert (given["AUTH_ISSUERS_FILE"], given["ALPHA_SECRET"]) == (str(file), "s")
+    assert "UNRELATED_SECRET" not in given
+    assert not {"AUTH_ISSUERS_FILE", "ALPHA_SECRET"} & set(others)
+
+
+@pytest.mark.spec("AUTH-33")
+@pytest.mark.parametrize("text", [None, "[alpha", "leeway = 1", "[alpha]\nsecrets_env = 1"])
+def test_what_is_wrong_with_the_issuers_file_is_left_to_the_verifier(
+    tmp_path: Path, text: str | None
+) -> None:
+    file = tmp_path / "issuers.toml"
+    if text is not None:
+        file.write_text(text)
+
+    given = _services(file).verifier().environment
+
+    assert given["AUTH_ISSUERS_FILE"] == str(file)
