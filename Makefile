@@ -25,7 +25,7 @@ run: $(READY) ## Run everything; PORT, DATA_DIR, BETTER_AUTH_URL, … are read (
 token: $(READY) ## Print a development token: make token USER_ID=alice
 	@exec $(PY) -m devkit.token
 
-.PHONY: test test-kit test-devkit test-gateway test-verifier test-tasks test-contract test-e2e
+.PHONY: test test-kit test-devkit test-gateway test-verifier test-tasks test-contract test-e2e test-abuse
 test: $(READY) ## Run every test
 	@$(PYTEST)
 
@@ -49,6 +49,9 @@ test-contract: $(READY) ## Run the contract tests
 
 test-e2e: $(READY) ## Run the end-to-end tests
 	@$(PYTEST) tests/e2e
+
+test-abuse: $(READY) ## Run the attacks on authentication
+	@$(PYTEST) tests/abuse
 
 .PHONY: check lint format types imports specs
 check: lint types imports specs test ## Check everything, as CI does

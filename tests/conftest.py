@@ -1,17 +1,16 @@
 """The running system as contract and end-to-end tests see it: one stack, and clients of it."""
 
 import asyncio
-import json
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 
 import httpx
-import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric import rsa
 from httpx import AsyncClient
 
+from devkit.forge import Forge, SigningKey, new_keys, to_json
 from devkit.pytest_plugin import CreateDatabase
 from devkit.stack import Stack, running_stack
 from service_kit.problems import Problem
@@ -28,16 +27,19 @@ def frontend() -> str:
 
 
 @pytest.fixture(scope="session")
-def issuer_key() -> Ed25519PrivateKey:
-    """Give the key of an issuer the stack trusts."""
-    return Ed25519PrivateKey.generate()
+def issuer_keys() -> Mapping[str, SigningKey]:
+    """Give the keys of an issuer the stack trusts: one for each algorithm, and a weak one.
+
+    "weak" is an RSA key of 2047 bits; the issuer publishes it all the same.
+    """
+    pair = rsa.generate_private_key(65537, 2047)  # noqa: S505 - made to be refused.
+    return {**new_keys(), "weak": SigningKey("RS256", pair, "weak")}
 
 
 @pytest.fixture(scope="session")
-async def issuer_url(issuer_key: Ed25519PrivateKey) -> AsyncIterator[str]:
-    """Serve the issuer's one public key wherever it is asked for, and give the issuer's origin."""
-    jwk = jwt.algorithms.OKPAlgorithm.to_jwk(issuer_key.public_key(), as_dict=True)
-    body = json.dumps({"keys": [{**jwk, "kid": "1", "alg": "EdDSA"}]}).encode()
+async def issuer_url(issuer_keys: Mapping[str, SigningKey]) -> AsyncIterator[str]:
+    """Serve the issuer's public keys wherever they are asked for, and give the issuer's origin."""
+    body = to_json({"keys": [key.jwk() for key in issuer_keys.values()]})
     head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\nConnection: close\r\n"
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -62,6 +64,13 @@ async def stack(
         database_url=await create_database(), redis_url=redis_url, environment=environment
     ) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def forge(stack: Stack, issuer_url: str, issuer_keys: Mapping[str, SigningKey]) -> Forge:
+    """Give what makes tokens for the stack: by any of the issuer's keys, or its secret (HS256)."""
+    secret = SigningKey("HS256", stack.secret.encode())
+    return Forge(issuer_url, {**issuer_keys, "HS256": secret})
 
 
 @pytest.fixture

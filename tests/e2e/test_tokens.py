@@ -1,33 +1,20 @@
 """Good and bad tokens at the public door, as a frontend or an attacker brings them."""
 
-import base64
-import json
 import time
 from collections.abc import Callable
 
-import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from httpx import AsyncClient
 
+from devkit.forge import Forge
 from devkit.stack import Stack
+from devkit.token import make_token
 
 TASKS = "/api/v1/tasks"
 
 
-def _claims(origin: str) -> dict[str, object]:
-    now = int(time.time())
-    return {"sub": "ada", "iat": now, "exp": now + 900, "iss": origin, "aud": origin}
-
-
 def _bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
-
-
-def _by_hand(header: dict[str, str], claims: dict[str, object], signature: bytes = b"") -> str:
-    parts = (json.dumps(header).encode(), json.dumps(claims).encode(), signature)
-    return ".".join(base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts)
 
 
 @pytest.mark.spec("AUTH-18", "PH2-7")
@@ -68,7 +55,7 @@ async def test_two_authorization_headers_are_refused(anonymous: AsyncClient, sta
         (lambda _: "junk", "token_invalid"),
         (lambda _: "a.b.c", "token_invalid"),
         (lambda _: "x" * 20_000, "token_invalid"),
-        (lambda _: jwt.encode(_claims("x"), "another secret of 32 bytes or so"), "token_invalid"),
+        (lambda _: make_token("another secret of 32 bytes or so", "ada"), "token_invalid"),
         (lambda stack: stack.token("ada", exp=int(time.time()) - 60), "token_expired"),
         (lambda stack: stack.token("ada", exp=None), "token_invalid"),
         (lambda stack: stack.token("ada", nbf=int(time.time()) + 600), "token_invalid"),
@@ -76,12 +63,10 @@ async def test_two_authorization_headers_are_refused(anonymous: AsyncClient, sta
         (lambda stack: stack.token("ada", sub=None, id="ada", email="a@x.test"), "token_invalid"),
         (lambda stack: stack.token("ada", aud="https://elsewhere.test"), "token_invalid"),
         (lambda stack: stack.token("ada")[:-4] + "AAAA", "token_invalid"),
-        (lambda _: _by_hand({"alg": "none"}, _claims("x")), "token_invalid"),
-        (lambda _: _by_hand({"alg": "nOnE"}, _claims("x")), "token_invalid"),
     ],
     ids=[
         *("junk", "no JSON", "too long", "wrong secret", "expired", "no exp", "not yet"),
-        *("lives too long", "no sub", "unexpected aud", "altered", "alg none", "alg nOnE"),
+        *("lives too long", "no sub", "unexpected aud", "altered"),
     ],
 )
 async def test_a_bad_token_is_refused_and_the_answer_tells_why(
@@ -99,57 +84,12 @@ async def test_a_bad_token_is_refused_and_the_answer_tells_why(
 
 @pytest.mark.spec("AUTH-12", "AUTH-13")
 async def test_a_token_signed_by_a_key_of_the_issuer_is_accepted(
-    anonymous: AsyncClient, issuer_key: Ed25519PrivateKey, issuer_url: str
+    anonymous: AsyncClient, forge: Forge
 ) -> None:
-    token = jwt.encode(_claims(issuer_url), issuer_key, "EdDSA", headers={"kid": "1"})
-
-    answer = await anonymous.get("/api/v1/me", headers=_bearer(token))
+    answer = await anonymous.get("/api/v1/me", headers=_bearer(forge.token("EdDSA")))
 
     assert answer.status_code == 200
     assert answer.json()["user_id"] == "ada"
-
-
-@pytest.mark.spec("AUTH-2")
-@pytest.mark.parametrize("kid", ["1", None])
-@pytest.mark.parametrize("form", ["raw", "pem", "der", "x"])
-async def test_the_public_key_is_no_shared_secret(
-    anonymous: AsyncClient,
-    issuer_key: Ed25519PrivateKey,
-    issuer_url: str,
-    form: str,
-    kid: str | None,
-) -> None:
-    public = issuer_key.public_key()
-    raw = public.public_bytes_raw()
-    secret = {
-        "raw": raw,
-        "pem": public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo),
-        "der": public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo),
-        "x": base64.urlsafe_b64encode(raw).rstrip(b"="),
-    }[form]
-    header = {"alg": "HS256"} | ({"kid": kid} if kid else {})
-    unsigned = _by_hand(header, _claims(issuer_url)).rpartition(".")[0]
-    # PyJWT itself refuses to sign with a public key.
-    mac = jwt.algorithms.HMACAlgorithm(jwt.algorithms.HMACAlgorithm.SHA256)
-    forged = f"{unsigned}.{_by_hand({}, {}, mac.sign(unsigned.encode(), secret)).split('.')[2]}"
-
-    answer = await anonymous.get(TASKS, headers=_bearer(forged))
-
-    assert answer.status_code == 401
-    assert answer.json()["code"] == "token_invalid"
-
-
-@pytest.mark.spec("AUTH-2", "AUTH-12")
-async def test_a_key_of_somebody_else_under_the_issuers_kid_is_refused(
-    anonymous: AsyncClient, issuer_url: str
-) -> None:
-    key = Ed25519PrivateKey.generate()
-    token = jwt.encode(_claims(issuer_url), key, "EdDSA", headers={"kid": "1"})
-
-    answer = await anonymous.get(TASKS, headers=_bearer(token))
-
-    assert answer.status_code == 401
-    assert answer.json()["code"] == "token_invalid"
 
 
 @pytest.mark.spec("AUTH-24")
