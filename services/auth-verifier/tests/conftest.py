@@ -233,7 +233,23 @@ def token(keys: dict[str, SigningKey], secret: str) -> Callable[..., str]:
     return make
 
 
-Verify = Callable[[str], Awaitable[Response]]
+class Verify:
+    """Asks a verifier as the gateway does."""
+
+    def __init__(self, client: AsyncClient) -> None:
+        self._client = client
+
+    async def __call__(self, text: str, kind: str = "bearer") -> Response:
+        body = json.dumps({"token": text, "kind": kind})
+        async with asyncio.timeout(PATIENCE):
+            return await self._client.post("/internal/v1/verify", content=body)
+
+    async def cookie(self, text: str) -> Response:
+        return await self(text, "session_cookie")
+
+    async def trust_version(self) -> str:
+        answer = await self._client.get("/internal/v1/trust")
+        return str(answer.json()["version"])
 
 
 @pytest.fixture
@@ -259,17 +275,59 @@ async def start(
             await stack.enter_async_context(app.router.lifespan_context(app))
             transport = ASGITransport(app, raise_app_exceptions=False)
             client = AsyncClient(transport=transport, base_url="http://verifier", headers=JSON)
-            await stack.enter_async_context(client)
-
-            async def verify(text: str) -> Response:
-                async with asyncio.timeout(PATIENCE):
-                    return await client.post(
-                        "/internal/v1/verify", content=json.dumps({"token": text})
-                    )
-
-            return verify
+            return Verify(await stack.enter_async_context(client))
 
         yield make
+
+
+def session_claims(**claims: Any) -> dict[str, Any]:
+    """What Better Auth puts into its session cookie; `session` and `user` are merged into."""
+    session = {
+        "id": "s1",
+        "token": secrets.token_hex(16),
+        "userId": "u1",
+        "createdAt": "2027-01-15T07:00:00.000Z",
+        "updatedAt": "2027-01-15T07:00:00.000Z",
+        "expiresAt": "2027-01-22T07:00:00.000Z",
+        "ipAddress": "",
+        "userAgent": "",
+    }
+    user = {"id": "u1", "name": "Ada", "email": "ada@example.com", "emailVerified": False}
+    parts: dict[str, Any] = {"session": session, "user": user}
+    for name, part in parts.items():
+        if isinstance(changes := claims.pop(name, {}), dict):
+            parts[name] = without(part | changes)
+        else:
+            claims[name] = changes
+    nobody = {"sub": ..., "iss": ..., "aud": ...}
+    times = {"iat": NOW, "exp": NOW + 300, "updatedAt": NOW * 1000, "version": "1"}
+    return {**nobody, **parts, **times, **claims}
+
+
+@pytest.fixture
+def cookie(token: Callable[..., str]) -> Callable[..., str]:
+    """Make the cookie of the cache strategy `jwt`, signed by the secret; changed as told."""
+
+    def make(
+        by: str | SigningKey = "HS256", header: dict[str, Any] | None = None, **claims: Any
+    ) -> str:
+        return token(by, header, **session_claims(**claims))
+
+    return make
+
+
+@pytest.fixture
+def keyed_cookie(token: Callable[..., str]) -> Callable[..., str]:
+    """Make the cookie of `jwt({ sessionCookieCache: true })`, signed by a key; changed as told."""
+
+    def make(
+        by: str | SigningKey = "EdDSA", header: dict[str, Any] | None = None, **claims: Any
+    ) -> str:
+        usual = {"sub": "u1", "iss": ORIGIN, "aud": "better-auth:session-cache"}
+        members = {"typ": "better-auth.session-cache+jwt", **(header or {})}
+        return token(by, members, **session_claims(**{**usual, **claims}))
+
+    return make
 
 
 @pytest.fixture

@@ -28,7 +28,8 @@ async def test_a_refusal_is_a_problem_that_challenges(
     assert response.status_code == 401
     assert response.headers["content-type"] == "application/problem+json"
     assert response.headers["www-authenticate"] == 'Bearer error="invalid_token"'
-    assert response.json().keys() == {"type", "title", "status", "detail", "code", "request_id"}
+    members = {"type", "title", "status", "detail", "code", "request_id"}
+    assert response.json().keys() == members | {"reason", "issuer", "kid"}
     assert response.json()["type"].endswith(f"/docs/errors#{code}")
 
 

@@ -210,3 +210,27 @@ async def test_keys_are_fetched_before_anybody_asks(start: Any, issuer: Any) -> 
 
 async def _ask(verify: Verify, text: str) -> Response:
     return await verify(text)
+
+
+@pytest.mark.spec("AUTH-48")
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"exp": 1_799_999_999},
+        {"iss": "https://evil.example"},
+        {"aud": "https://evil.example"},
+        {"sub": ...},
+        {"nbf": 1_800_000_900},
+    ],
+    ids=repr,
+)
+async def test_a_token_that_is_refused_anyway_costs_no_fetch(
+    verify: Verify, issuer: Any, token: MakeToken, new_key: Any, claims: dict[str, Any]
+) -> None:
+    await verify(token("EdDSA"))
+    junk = [token(new_key(f"unknown-{number}"), **claims) for number in range(5)]
+
+    answers = [await verify(text) for text in junk]
+
+    assert {answer.status_code for answer in answers} == {401}
+    assert len(issuer.paths) == 1

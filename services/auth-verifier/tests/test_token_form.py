@@ -208,7 +208,7 @@ async def test_an_access_token_by_type_is_accepted(
 
 @pytest.mark.spec("AUTH-10")
 @pytest.mark.parametrize(
-    "typ", ["better-auth.session-cache+jwt", "logout+jwt", "id+jwt", "JWE", "", None, 1, ["JWT"]]
+    "typ", ["better-auth.session+jwt", "logout+jwt", "id+jwt", "JWE", "", None, 1, ["JWT"]]
 )
 async def test_a_token_of_another_type_is_refused(
     verify: Verify, token: MakeToken, typ: Any

@@ -61,6 +61,9 @@ class Issuer:
     """Tokens signed with the secret may lack `iss` and `aud`."""
     user_prefix: str = ""
     foreign_prefixes: tuple[str, ...] = ()
+    has_sessions: bool = False
+    """Its session cookies are accepted; `cookie_issuers` are what their `iss` may be besides."""
+    cookie_issuers: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,11 @@ class Issuers:
 
     first: Issuer | None
     others: Mapping[str, Issuer]
+
+    def everyone(self) -> list[Issuer]:
+        """Return each issuer once, Better Auth first."""
+        others = {issuer.name: issuer for issuer in self.others.values()}
+        return [*([self.first] if self.first else []), *others.values()]
 
     def issuer_of(self, claims: Mapping[str, Any]) -> Issuer:
         """Return whose rules the claims, as yet unverified, have to meet.
@@ -80,8 +88,9 @@ class Issuers:
         chosen = issuer or self.first
         if chosen is None:
             raise TokenInvalidError(
+                "issuer",
                 "The token's `iss` is missing or not an accepted one: it must be one of those in "
-                "AUTH_ISSUERS_FILE."
+                "AUTH_ISSUERS_FILE.",
             )
         return chosen
 
@@ -108,6 +117,8 @@ def better_auth(settings: Settings, keys: RemoteKeys | None) -> Issuer:
         keys=keys,
         max_lifetime=settings.auth_max_token_lifetime,
         secret_vouches=True,
+        has_sessions=True,
+        cookie_issuers=_cookie_issuers(settings),
     )
 
 
@@ -144,6 +155,12 @@ def _terms_of(name: str) -> Terms:
 def better_auth_issuers(settings: Settings) -> frozenset[str]:
     """Return the `iss` values that are Better Auth's."""
     return frozenset(settings.better_auth_issuers or _origin(settings))
+
+
+def _cookie_issuers(settings: Settings) -> frozenset[str]:
+    # What Better Auth was given as its baseURL, with a path and a closing slash if it has them.
+    url = settings.better_auth_url
+    return frozenset({url, url.rstrip("/")}) if url else frozenset()
 
 
 def _origin(settings: Settings) -> set[str]:

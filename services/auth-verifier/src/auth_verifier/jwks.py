@@ -79,6 +79,12 @@ class RemoteKeys:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
+    @property
+    def version(self) -> str:
+        """What tells these keys from any others; empty while there are none to rely on."""
+        keys = self._good_keys()
+        return keys.version if keys else ""
+
     async def named(self, kid: str | None, algorithm: str) -> tuple[Key, ...]:
         """Return the keys with this id (see `KeySet.named`); none if the issuer has none such.
 

@@ -1,7 +1,8 @@
 """The public keys of an issuer: a JWK set (RFC 7517) read into keys that can verify."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 import structlog
@@ -27,18 +28,20 @@ class MalformedKeySetError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One public key, its id in the set, and the algorithms it may verify."""
+    """One public key as object and as published, its id, and the algorithms it may verify."""
 
     kid: str | None
     algorithms: frozenset[str]
     public_key: Any
+    numbers: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class KeySet:
-    """The usable keys of one issuer at one time."""
+    """The usable keys of one issuer at one time; `version` is another when any of them is."""
 
     keys: tuple[Key, ...]
+    version: str
 
     def named(self, kid: str | None, algorithm: str) -> tuple[Key, ...]:
         """Return the keys with this id, or without an id those that fit the algorithm."""
@@ -61,7 +64,12 @@ def parse_key_set(document: bytes) -> KeySet:
     keys = tuple(key for key in map(_usable, entries) if key)
     if not keys:
         raise MalformedKeySetError(f"none of the {len(entries)} keys is usable")
-    return KeySet(keys)
+    return KeySet(keys, _version(keys))
+
+
+def _version(keys: Iterable[Key]) -> str:
+    texts = sorted(repr((key.kid, sorted(key.algorithms), key.numbers)) for key in keys)
+    return sha256("\n".join(texts).encode(errors="backslashreplace")).hexdigest()
 
 
 def _usable(entry: Any) -> Key | None:  # noqa: ANN401 - JSON.
@@ -87,7 +95,7 @@ def _read_key(entry: Any) -> Key | None:  # noqa: ANN401 - JSON.
     key = load_public_key(min(algorithms), public)
     if entry["kty"] == "RSA" and key.key_size < _MIN_RSA_BITS:
         raise UnusableKeyError(f"an RSA key must have at least {_MIN_RSA_BITS} bits")
-    return Key(kid, algorithms, key)
+    return Key(kid, algorithms, key, tuple(public.values()))
 
 
 def _algorithms(entry: Mapping[str, Any]) -> frozenset[str]:

@@ -9,7 +9,7 @@ from datetime import datetime
 import httpx
 from fastapi import FastAPI
 
-from auth_verifier.api.internal.v1 import verification
+from auth_verifier.api.internal.v1 import trust, verification
 from auth_verifier.issuers import (
     BETTER_AUTH,
     better_auth,
@@ -38,6 +38,7 @@ def build_api(lifespan: Lifespan | None = None) -> ServiceApi:
         lifespan=lifespan,
     )
     api.include_router(verification.router)
+    api.include_router(trust.router)
     return api
 
 
