@@ -64,6 +64,7 @@ class Part:
             port=self.port,
             lifespan=self._lifespan,  # type: ignore[arg-type]  # uvicorn's literals
             http="httptools",
+            proxy_headers=False,
             log_config=None,
         )
         self._server = QuietServer(config)
@@ -86,25 +87,41 @@ class FakeVerifier(Part):
     def __init__(self) -> None:
         routes = [
             Route("/internal/v1/verify", self._verify, methods=["POST"]),
+            Route("/internal/v1/trust", self._tell_trust),
             Route("/readyz", _ready),
         ]
         super().__init__(Starlette(routes=routes))
         self.asked: list[str] = []
+        self.kinds: list[str] = []
         self.request_ids: list[str] = []
+        self.trust_version = "trust-1"
+        self.trust_asked = 0
         self.answer: Response | None = None
         self.was_asked = asyncio.Event()
         self.may_answer = asyncio.Event()
         self.may_answer.set()
 
     async def _verify(self, request: Request) -> Response:
-        token = (await request.json())["token"]
+        question = await request.json()
+        token = question["token"]
         self.asked.append(token)
+        self.kinds.append(question["kind"])
         self.request_ids.append(request.headers["x-request-id"])
         self.was_asked.set()
         await self.may_answer.wait()
         if self.answer is not None:
             return self.answer
-        return JSONResponse(json.loads(_decoded(token.split(".")[1])))
+        verdict = json.loads(_decoded(token.split(".")[1]))
+        return JSONResponse({"trust_version": self.trust_version, **verdict})
+
+    async def _tell_trust(self, _: Request) -> Response:
+        self.trust_asked += 1
+        return JSONResponse({"version": self.trust_version})
+
+    def refuse(self, code: str = "token_invalid", detail: str = "No.") -> None:
+        """Answer every question with a refusal from now on."""
+        known = {"reason": "signature", "issuer": "better-auth", "kid": "key-1"}
+        self.answer = JSONResponse({"code": code, "detail": detail, **known}, 401)
 
 
 class EchoUpstream(Part):
@@ -188,11 +205,11 @@ class Entries:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
 
-    def name(self, token: str) -> str:
-        return f"taskgate:verdict:{sha256(token.encode()).hexdigest()}"
+    def name(self, token: str, kind: str = "bearer") -> str:
+        return f"taskgate:verdict:{kind}:{sha256(token.encode()).hexdigest()}"
 
-    async def read(self, token: str) -> bytes | None:
-        value = await self._redis.get(self.name(token))
+    async def read(self, token: str, kind: str = "bearer") -> bytes | None:
+        value = await self._redis.get(self.name(token, kind))
         assert not isinstance(value, str)
         return value
 
@@ -222,11 +239,13 @@ def make_token(clock: Clock) -> Callable[..., str]:
             "expires_at": int(clock.now + lifetime),
             "not_before": None,
             "issued_at": int(clock.now),
-            "token_id": secrets.token_hex(8),
             "key_id": None,
+            "token_key": secrets.token_hex(32),
+            "token_ends_at": int(clock.now + lifetime),
+            "user_tokens_end_at": int(clock.now + 8 * 24 * 60 * 60),
             **claims,
         }
-        return f"e30.{urlsafe_b64encode(json.dumps(verdict).encode()).rstrip(b'=').decode()}.c2ln"
+        return f"{encoded({'alg': 'HS256'})}.{encoded(verdict)}.c2ln"
 
     return make
 
@@ -274,7 +293,8 @@ async def make_gateway(
                 "cors_origins": ORIGIN,
                 "log_level": "WARNING",
             }
-            app = create_app(Settings(**{**usual, **settings}), clock=clock)
+            period = settings.pop("trust_period", 3600.0)
+            app = create_app(Settings(**{**usual, **settings}), clock=clock, trust_period=period)
             return await stack.enter_async_context(_running(Gateway(app)))
 
         yield make
@@ -339,6 +359,10 @@ async def _running(part: Any) -> AsyncIterator[Any]:
 
 async def _ready(_: Request) -> Response:
     return Response()
+
+
+def encoded(value: object) -> str:
+    return urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
 
 
 def _decoded(part: str) -> bytes:

@@ -63,7 +63,12 @@ async def test_the_document_has_what_is_public_of_both_and_nothing_else(
 
     document = response.json()
     assert response.headers["content-type"] == "application/json"
-    assert list(document["paths"]) == ["/api/v1/me", "/api/v1/tasks"]
+    assert list(document["paths"]) == [
+        "/api/v1/auth/logout",
+        "/api/v1/auth/logout-all",
+        "/api/v1/me",
+        "/api/v1/tasks",
+    ]
     assert document["servers"] == [{"url": "https://tasks.example.com"}]
     assert {"Task", "Me", "Problem"} <= set(document["components"]["schemas"])
 
@@ -75,8 +80,16 @@ def test_every_operation_is_behind_the_bearer_token() -> None:
     scheme = document["components"]["securitySchemes"]["bearer"]
     assert (scheme["type"], scheme["scheme"], scheme["bearerFormat"]) == ("http", "bearer", "JWT")
     assert list(document["components"]["securitySchemes"]) == ["bearer"]
-    assert [operation["security"] for operation in operations(document)] == [[{"bearer": []}]] * 3
+    assert [operation["security"] for operation in operations(document)] == [[{"bearer": []}]] * 5
     assert all({"401", "503"} <= set(operation["responses"]) for operation in operations(document))
+
+
+@pytest.mark.spec("AUTH-38")
+def test_what_changes_something_may_be_forbidden_to_a_page() -> None:
+    tasks = merge(build_api().openapi(), INNER, "https://x.example")["paths"]["/api/v1/tasks"]
+
+    assert "origin_forbidden" in tasks["post"]["responses"]["403"]["description"]
+    assert "403" not in tasks["get"]["responses"]
 
 
 def test_what_only_the_services_behind_say_to_one_another_is_left_out() -> None:

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from gateway_service.single_flight import SingleFlight
+from gateway_service.authentication.single_flight import SingleFlight
 
-KEY = b"key"
+KEY = "key"
 
 
 class Work:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from devkit.servers import Server
-from gateway_service import verdict_store
+from gateway_service import redis_link
 
 if TYPE_CHECKING:
     from gateway.tests.conftest import Clock, Entries, FakeVerifier, Gateway, MakeGateway
@@ -146,7 +146,7 @@ async def test_without_redis_requests_are_still_right(
     make_token: Callable[..., str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(verdict_store, "PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(redis_link, "PAUSE_SECONDS", 0.0)
     gateway = await make_gateway(redis_url=redis_server.url)
     await gateway.me(make_token("before"))
 
@@ -170,7 +170,7 @@ async def test_a_redis_that_hangs_is_given_up_and_left_alone(
     make_token: Callable[..., str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(verdict_store, "PAUSE_SECONDS", 3600.0)
+    monkeypatch.setattr(redis_link, "PAUSE_SECONDS", 3600.0)
     gateway = await make_gateway(redis_url=redis_server.url)
     await gateway.me(make_token())
 
@@ -179,4 +179,4 @@ async def test_a_redis_that_hangs_is_given_up_and_left_alone(
     redis_server.resume()
 
     assert {response.status_code for response in responses} == {200}
-    assert log().count("verdict_store_unavailable") == 1
+    assert log().count("redis_unavailable") == 1

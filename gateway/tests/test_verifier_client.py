@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from gateway_service import verifier_client
+from gateway_service.authentication import verifier_client
 
 if TYPE_CHECKING:
     from gateway.tests.conftest import FakeVerifier, Gateway

@@ -1,5 +1,7 @@
 """The ways the gateway itself refuses a request; those of forwarding are in `upstream.errors`."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import ClassVar
 
 from service_kit.errors import ServiceError
@@ -9,27 +11,52 @@ RETRY_AFTER_SECONDS = 2
 _INVALID_TOKEN = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
 
 
-class TokenMissingError(ServiceError):
-    """The request brings no bearer token."""
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why nobody was let in, for the log and the counters: a stable word, and whose token it was.
+
+    The issuer is ours by name, and `kid` is what the token claims, whoever wrote it.
+    """
+
+    reason: str
+    issuer: str | None = None
+    kid: str | None = None
+
+
+class RefusalError(ServiceError):
+    """Nobody is let in by what the request brings."""
+
+    def __init__(self, detail: str, cause: Cause, headers: Mapping[str, str]) -> None:
+        super().__init__(detail, headers=headers)
+        self.cause = cause
+
+
+class TokenMissingError(RefusalError):
+    """The request brings no credential that could let it in."""
 
     status: ClassVar[int] = 401
     code: ClassVar[str] = "token_missing"
     title: ClassVar[str] = "Token missing"
 
-    def __init__(self) -> None:
-        super().__init__(
-            "Send your access token (a JWT) in the header `Authorization: Bearer <token>`.",
-            headers={"WWW-Authenticate": "Bearer"},
-        )
+    def __init__(self, *, has_session_token: bool = False) -> None:
+        detail = "Send your access token (a JWT) in the header `Authorization: Bearer <token>`."
+        if has_session_token:
+            detail += (
+                " Better Auth's session_token cookie alone is no JWT: get a token from its jwt() "
+                'plugin (authClient.token()), or use cookieCache with strategy "jwt" and call '
+                "getSession() when its session_data cookie is gone."
+            )
+        cause = Cause("session_token" if has_session_token else "missing")
+        super().__init__(detail, cause, {"WWW-Authenticate": "Bearer"})
 
 
-class TokenRefusedError(ServiceError):
+class TokenRefusedError(RefusalError):
     """The token does not let its bearer in; `why` says what to change."""
 
     status: ClassVar[int] = 401
 
-    def __init__(self, why: str) -> None:
-        super().__init__(why, headers=_INVALID_TOKEN)
+    def __init__(self, why: str, cause: Cause) -> None:
+        super().__init__(why, cause, _INVALID_TOKEN)
 
 
 class TokenInvalidError(TokenRefusedError):
@@ -52,29 +79,50 @@ class TokenRevokedError(TokenRefusedError):
     code: ClassVar[str] = "token_revoked"
     title: ClassVar[str] = "Revoked token"
 
+    def __init__(self, issuer: str) -> None:
+        super().__init__(
+            "The token has been revoked: its user has logged out and has to sign in again.",
+            Cause("revoked", issuer),
+        )
 
-class AuthUnavailableError(ServiceError):
+
+class AuthUnavailableError(RefusalError):
     """Nobody can tell right now whether the token is good; asking again later helps."""
 
     status: ClassVar[int] = 503
     code: ClassVar[str] = "auth_unavailable"
     title: ClassVar[str] = "Authentication unavailable"
 
-    def __init__(self, retry_after: int = RETRY_AFTER_SECONDS) -> None:
+    def __init__(
+        self, retry_after: int = RETRY_AFTER_SECONDS, *, cause: Cause = Cause("unavailable")
+    ) -> None:
         super().__init__(
             "The token cannot be checked right now. Keep it and try again.",
-            headers={"Retry-After": str(retry_after)},
+            cause,
+            {"Retry-After": str(retry_after)},
         )
 
 
-class OriginForbiddenError(ServiceError):
+class LogoutUnavailableError(AuthUnavailableError):
+    """A revocation cannot be kept right now, so it was not made."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.detail = "Nothing was revoked, because that cannot be kept right now: try again."
+
+
+class OriginForbiddenError(RefusalError):
     """A web page asks that is not on the list of those that may."""
 
     status: ClassVar[int] = 403
     code: ClassVar[str] = "origin_forbidden"
     title: ClassVar[str] = "Origin forbidden"
 
-    def __init__(self, origin: str) -> None:
+    def __init__(self, origin: str | None) -> None:
+        whose = f"Web pages of {origin}" if origin else "Requests with a cookie and no `Origin`"
         super().__init__(
-            f"Web pages of {origin} may not call this API: add it to the setting CORS_ORIGINS."
+            f"{whose} may not call this API: add the page's origin to the setting CORS_ORIGINS, "
+            "or send an access token in the header `Authorization: Bearer <token>`.",
+            Cause("origin"),
+            {},
         )

@@ -2,8 +2,7 @@
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway_service.api.me import PATH as ME_PATH
-from gateway_service.authentication import Authenticator
+from gateway_service.authentication.authenticator import Authenticator
 from gateway_service.forwarding import Forwarder
 from gateway_service.upstream.errors import UpstreamFailedError
 from gateway_service.upstream.request import Header
@@ -11,6 +10,8 @@ from service_kit.errors import NotFoundError, ServiceError, send_problem
 from service_kit.request_id import HEADER, current_request_id
 
 _FORWARDED_PREFIX = "/api/"
+# What the gateway answers itself, once it knows the caller.
+_OWN = frozenset(("/api/v1/me", "/api/v1/auth/logout", "/api/v1/auth/logout-all"))
 _REQUEST_ID = HEADER.encode()
 _UNAUTHORIZED = 401
 _DOT_SEGMENTS = frozenset((".", ".."))
@@ -19,7 +20,7 @@ _DOT_SEGMENTS = frozenset((".", ".."))
 class Gateway:
     """Sends requests under /api/ to the tasks service, and all others to `control`.
 
-    `control` also answers `GET /api/v1/me`, with the caller's verdict in the request's state.
+    `control` also answers the few of `_OWN`, with the caller's verdict in the request's state.
     """
 
     def __init__(
@@ -54,9 +55,9 @@ class Gateway:
                 await send_problem(error, scope, receive, send, self._public_url)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        caller = await self._authenticator.authenticate(scope["headers"])
+        caller = await self._authenticator.authenticate(scope)
         path: str = scope["path"]
-        if path == ME_PATH:
+        if path in _OWN:
             state = {**scope.get("state", {}), "verdict": caller.verdict}
             await self._control({**_under_its_id(scope), "state": state}, receive, send)
             return

@@ -11,8 +11,10 @@ from typing import Any
 import httpx
 import structlog
 
-from gateway_service.api.me import AUTH_RESPONSES, SECURITY_SCHEME
+from gateway_service.api.security import AUTH_RESPONSES, SECURITY_SCHEME
+from gateway_service.errors import OriginForbiddenError
 from gateway_service.upstream.errors import UpstreamUnavailableError
+from service_kit.errors import problem
 from service_kit.identity import IDENTITY_HEADER, USER_HEADER
 
 FRESH_SECONDS = 60.0
@@ -21,6 +23,9 @@ _PAUSE_SECONDS = 5.0
 _TIMEOUT_SECONDS = 2.0
 _PUBLIC_PREFIX = "/api/"
 _INNER_HEADERS = frozenset((USER_HEADER, IDENTITY_HEADER))
+_SAFE = frozenset(("get", "head", "options"))
+# A session cookie needs a listed page, except where nothing can be changed.
+_ORIGIN_RESPONSES = {True: {}, False: problem(OriginForbiddenError)}
 _INFO = {
     "title": "Taskgate",
     "version": "1",
@@ -98,9 +103,9 @@ def merge(own: OpenApi, inner: OpenApi, public_url: str) -> OpenApi:
         if path.startswith(_PUBLIC_PREFIX)
     }
     for item in paths.values():
-        for operation in item.values():
+        for method, operation in item.items():
             if isinstance(operation, dict):
-                _put_behind_token(operation)
+                _put_behind_token(operation, AUTH_RESPONSES | _ORIGIN_RESPONSES[method in _SAFE])
     return {
         "openapi": own["openapi"],
         "info": _INFO,
@@ -110,7 +115,7 @@ def merge(own: OpenApi, inner: OpenApi, public_url: str) -> OpenApi:
     }
 
 
-def _put_behind_token(operation: OpenApi) -> None:
+def _put_behind_token(operation: OpenApi, answers: Mapping[int | str, OpenApi]) -> None:
     operation["security"] = [{SECURITY_SCHEME: []}]
     # What the gateway adds to each request is none of the client's business.
     parameters = [p for p in operation.pop("parameters", []) if not _is_inner(p)]
@@ -119,7 +124,7 @@ def _put_behind_token(operation: OpenApi) -> None:
     responses = operation.setdefault("responses", {})
     # A 401 from behind is about our signature, and never reaches a client.
     responses.pop("401", None)
-    for status, answer in AUTH_RESPONSES.items():
+    for status, answer in answers.items():
         known = responses.get(str(status), {}).get("description", "")
         causes = dict.fromkeys([*known.split("; "), *answer["description"].split("; ")])
         description = "; ".join(cause for cause in causes if cause)

@@ -2,13 +2,15 @@
 
 import re
 from dataclasses import fields
-from typing import Annotated, Any
+from ipaddress import ip_network
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import NoDecode
 from redis.asyncio.connection import parse_url
 
+from gateway_service.client_address import Network
 from gateway_service.upstream.timeouts import UpstreamTimeouts
 from service_kit.settings import Secrets, ServiceSettings, secret_bytes
 
@@ -74,10 +76,23 @@ def _is_redis_url(url: str) -> bool:
     return "://" in url
 
 
+def _parse_networks(value: Any) -> Any:  # noqa: ANN401 - Pydantic hands over what it was given.
+    if not isinstance(value, str):
+        return value
+    try:
+        return tuple(ip_network(one.strip()) for one in value.split(","))
+    except ValueError as error:
+        raise ValueError(
+            f"{error}: write addresses and networks such as 10.0.0.7,172.16.0.0/12, separated by "
+            "commas."
+        ) from None
+
+
 BaseUrl = Annotated[str, AfterValidator(_check_base_url)]
 Origins = Annotated[
     tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_check_origins)
 ]
+Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_parse_networks)]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 
 
@@ -89,6 +104,18 @@ class Settings(ServiceSettings):
     redis_url: Annotated[SecretStr, AfterValidator(_check_redis_url)]
     identity_key: Secrets = Field(description="The first signs; all are accepted, for rotation.")
     cors_origins: Origins = Field(default=(), description="Web pages allowed to call us.")
+    better_auth_cookie_prefix: str = Field(
+        default="better-auth",
+        pattern=r"^[A-Za-z0-9_-]{1,64}(\.[A-Za-z0-9_-]{1,64}){0,3}$",
+        description="Better Auth's advanced.cookiePrefix.",
+    )
+    trusted_proxies: Networks = Field(
+        default=(), description="Whose X-Forwarded-For is believed, for the log."
+    )
+    unknown_revocation: Literal["accept", "refuse"] = Field(
+        default="accept", description="What becomes of tokens that Redis cannot be asked about."
+    )
+    metrics_port: int | None = Field(default=None, ge=1, le=65_535)
     verdict_ttl_seconds: int = Field(default=30, ge=1, le=30)
     verdict_memory_entries: int = Field(default=50_000, ge=1, description="About 1 kB each.")
     upstream_connect: Seconds = _DEFAULTS.connect

@@ -2,39 +2,12 @@
 
 from datetime import UTC, datetime
 
-from fastapi import APIRouter, Request, Response, Security
-from fastapi.security import HTTPBearer
+from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
-from gateway_service.errors import (
-    AuthUnavailableError,
-    TokenExpiredError,
-    TokenInvalidError,
-    TokenMissingError,
-    TokenRevokedError,
-)
-from gateway_service.verdicts import Verdict
-from service_kit.errors import problem
+from gateway_service.api.security import AUTH_RESPONSES, WITH_TOKEN, CurrentVerdict
 
-PATH = "/api/v1/me"
-SECURITY_SCHEME = "bearer"
-AUTH_RESPONSES = problem(
-    TokenMissingError,
-    TokenInvalidError,
-    TokenExpiredError,
-    TokenRevokedError,
-    AuthUnavailableError,
-)
-
-# Documents the scheme; the token itself was checked before any route is reached.
-_bearer = HTTPBearer(
-    scheme_name=SECURITY_SCHEME,
-    bearerFormat="JWT",
-    description="The access token your users get where they sign in.",
-    auto_error=False,
-)
-
-router = APIRouter(tags=["me"])
+router = APIRouter(prefix="/api/v1", tags=["me"])
 
 
 class Me(BaseModel):
@@ -47,10 +20,9 @@ class Me(BaseModel):
     expires_at: datetime = Field(description="When the token ends.")
 
 
-@router.get(PATH, responses=AUTH_RESPONSES, dependencies=[Security(_bearer)])
-async def get_me(request: Request, response: Response) -> Me:
+@router.get("/me", responses=AUTH_RESPONSES, dependencies=WITH_TOKEN)
+async def get_me(verdict: CurrentVerdict, response: Response) -> Me:
     """Tell who the caller is, and until when the token is good."""
-    verdict: Verdict = request.state.verdict
     response.headers["Cache-Control"] = "private, no-store"
     return Me(
         user_id=verdict.user_id,

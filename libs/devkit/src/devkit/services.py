@@ -29,6 +29,10 @@ _VERIFIER = (
 _TASKS = ("DATABASE_POOL_SIZE",)
 _GATEWAY = (
     "CORS_ORIGINS",
+    "BETTER_AUTH_COOKIE_PREFIX",
+    "TRUSTED_PROXIES",
+    "UNKNOWN_REVOCATION",
+    "METRICS_PORT",
     "VERDICT_TTL_SECONDS",
     "VERDICT_MEMORY_ENTRIES",
     "UPSTREAM_CONNECT",
@@ -126,8 +130,10 @@ class Services:
 def uvicorn(factory: str, port: int) -> list[str]:
     """Return the command that serves an app factory on a loopback port."""
     address = ["--factory", factory, "--host", LOOPBACK, "--port", str(port)]
-    manners = ["--no-server-header", "--no-access-log", "--timeout-graceful-shutdown", "10"]
-    return [sys.executable, "-m", "uvicorn", *address, *manners]
+    # Whose X-Forwarded-For is believed, the gateway's TRUSTED_PROXIES say.
+    manners = ["--no-server-header", "--no-access-log", "--no-proxy-headers"]
+    end = ["--timeout-graceful-shutdown", "10"]
+    return [sys.executable, "-m", "uvicorn", *address, *manners, *end]
 
 
 def url(port: int) -> str:

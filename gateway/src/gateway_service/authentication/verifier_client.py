@@ -1,4 +1,4 @@
-"""How the gateway asks the auth-verifier about a token."""
+"""How the gateway asks the auth-verifier about a token, and whether its verdicts still hold."""
 
 import asyncio
 from typing import Literal
@@ -6,36 +6,48 @@ from typing import Literal
 import httpx
 from pydantic import BaseModel, ValidationError
 
+from gateway_service.authentication.credentials import CredentialKind
+from gateway_service.authentication.verdicts import VERDICTS, Verdict
 from gateway_service.errors import (
     AuthUnavailableError,
+    Cause,
     TokenExpiredError,
     TokenInvalidError,
     TokenRefusedError,
-    TokenRevokedError,
 )
-from gateway_service.verdicts import VERDICTS, Verdict
 from service_kit.request_id import current_request_id
 
 # The verifier may have to fetch keys first, for which it takes up to 3 s itself.
 TIMEOUT_SECONDS = 5.0
 
 _REFUSALS: dict[str, type[TokenRefusedError]] = {
-    kind.code: kind for kind in (TokenInvalidError, TokenExpiredError, TokenRevokedError)
+    kind.code: kind for kind in (TokenInvalidError, TokenExpiredError)
 }
 
 
 class _Refusal(BaseModel):
-    code: Literal["token_invalid", "token_expired", "token_revoked"]
+    code: Literal["token_invalid", "token_expired"]
     detail: str
+    reason: str
+    issuer: str | None
+    kid: str | None
+
+    def cause(self) -> Cause:
+        return Cause(self.reason, self.issuer, self.kid)
+
+
+class _Trust(BaseModel):
+    version: str
 
 
 class VerifierClient:
-    """Asks the verifier that `http` (its base URL set) leads to."""
+    """Asks the verifier that `http` (its base URL set) leads to; verdicts go stale after `ttl`."""
 
-    def __init__(self, http: httpx.AsyncClient) -> None:
+    def __init__(self, http: httpx.AsyncClient, ttl: float) -> None:
         self._http = http
+        self._ttl = ttl
 
-    async def verify(self, token: str, now: float) -> Verdict:
+    async def verify(self, token: str, kind: CredentialKind, now: float) -> Verdict:
         """Return the verdict on a token as of `now`.
 
         Raises a `TokenRefusedError` with the verifier's own words, or `AuthUnavailableError`
@@ -45,18 +57,28 @@ class VerifierClient:
             async with asyncio.timeout(TIMEOUT_SECONDS):
                 answer = await self._http.post(
                     "/internal/v1/verify",
-                    json={"token": token},
+                    json={"token": token, "kind": kind},
                     headers={"X-Request-Id": current_request_id()},
                 )
             if answer.status_code == httpx.codes.OK:
-                return VERDICTS.validate_python({**answer.json(), "verified_at": now})
+                times = {"verified_at": now, "stale_at": now + self._ttl}
+                return VERDICTS.validate_python({**answer.json(), **times})
             if answer.status_code == httpx.codes.UNAUTHORIZED:
                 refusal = _Refusal.model_validate_json(answer.content)
             else:
                 raise AuthUnavailableError(*_retry_after(answer))
         except (httpx.HTTPError, TimeoutError, ValidationError, ValueError, TypeError) as error:
             raise AuthUnavailableError from error
-        raise _REFUSALS[refusal.code](refusal.detail)
+        raise _REFUSALS[refusal.code](refusal.detail, refusal.cause())
+
+    async def trust_version(self) -> str:
+        """Return what the verifier's verdicts rest on. Raises `AuthUnavailableError`."""
+        try:
+            async with asyncio.timeout(TIMEOUT_SECONDS):
+                answer = await self._http.get("/internal/v1/trust")
+            return _Trust.model_validate_json(answer.raise_for_status().content).version
+        except (httpx.HTTPError, TimeoutError, ValidationError) as error:
+            raise AuthUnavailableError from error
 
 
 def _retry_after(answer: httpx.Response) -> list[int]:

@@ -11,9 +11,9 @@ class SingleFlight(Generic[Result]):
     """Work in tasks of its own, so that a caller who hangs up does not disturb the others."""
 
     def __init__(self) -> None:
-        self._flights: dict[bytes, asyncio.Task[Result]] = {}
+        self._flights: dict[str, asyncio.Task[Result]] = {}
 
-    async def run(self, key: bytes, work: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
+    async def run(self, key: str, work: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
         """Return (or raise) what the work for `key` comes to, started unless it is under way."""
         flight = self._flights.get(key)
         if flight is None:
@@ -28,7 +28,7 @@ class SingleFlight(Generic[Result]):
             flight.cancel()
         await asyncio.gather(*flights, return_exceptions=True)
 
-    def _land(self, key: bytes, flight: asyncio.Task[Result]) -> None:
+    def _land(self, key: str, flight: asyncio.Task[Result]) -> None:
         del self._flights[key]
         if not flight.cancelled():
             # Looked at, so that asyncio does not complain when every caller has gone.

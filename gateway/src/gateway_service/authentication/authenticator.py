@@ -1,0 +1,40 @@
+"""From a request to its caller."""
+
+from starlette.types import Scope
+
+from gateway_service.authentication.callers import Caller, Callers
+from gateway_service.authentication.credentials import Credential
+from gateway_service.authentication.door import Door
+from gateway_service.authentication.refusals import Refusals
+from gateway_service.authentication.verdict_source import VerdictSource
+from gateway_service.errors import RefusalError
+
+
+class Authenticator:
+    """Tells who is calling, and tells of whom it does not let in."""
+
+    def __init__(
+        self, *, door: Door, callers: Callers, source: VerdictSource, refusals: Refusals
+    ) -> None:
+        self._door = door
+        self._callers = callers
+        self._source = source
+        self._refusals = refusals
+
+    async def authenticate(self, scope: Scope) -> Caller:
+        """Return the caller that the credential in the request's headers stands for.
+
+        Raises a `RefusalError`.
+        """
+        credential: Credential | None = None
+        try:
+            credential = self._door.credential_of(scope)
+            caller = self._callers.get(credential)
+            if caller is None:
+                verdict = await self._source.get(credential)
+                caller = self._callers.put(credential, verdict)
+            self._source.check(caller.verdict)
+        except RefusalError as error:
+            self._refusals.report(error, scope, credential)
+            raise
+        return caller

@@ -1,0 +1,51 @@
+"""Who is at the other end, as far as it can be believed."""
+
+from collections.abc import Iterable, Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from typing import TypeAlias
+
+from starlette.types import Scope
+
+Network: TypeAlias = IPv4Network | IPv6Network
+
+
+def client_address(scope: Scope, trusted: Sequence[Network]) -> str | None:
+    """Return the peer's address, or the one for which a chain of trusted proxies vouches.
+
+    Each proxy adds the address of whom it serves at the end of `X-Forwarded-For`; what stands
+    before the last one that is not trusted, the client itself may have written.
+    """
+    peer = scope.get("client")
+    if not peer:
+        return None
+    address: str = peer[0]
+    for claimed in reversed(_forwarded_for(scope["headers"])):
+        if not _is_trusted(address, trusted):
+            break
+        address = claimed
+    return address
+
+
+def _forwarded_for(headers: Iterable[tuple[bytes, bytes]]) -> list[str]:
+    values = [value for name, value in headers if name == b"x-forwarded-for"]
+    hops = (hop.strip().decode("latin-1") for value in values for hop in value.split(b","))
+    # Whatever is no address ends the chain: nothing before it can be believed.
+    chain: list[str] = []
+    for hop in hops:
+        parsed = _parsed(hop)
+        chain = [*chain, str(parsed)] if parsed else []
+    return chain
+
+
+def _is_trusted(address: str, trusted: Sequence[Network]) -> bool:
+    parsed = _parsed(address)
+    return parsed is not None and any(parsed in network for network in trusted)
+
+
+def _parsed(text: str) -> IPv4Address | IPv6Address | None:
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return mapped or address
