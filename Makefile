@@ -53,6 +53,10 @@ test-e2e: $(READY) ## Run the end-to-end tests
 test-abuse: $(READY) ## Run the attacks on authentication
 	@$(PYTEST) tests/abuse
 
+.PHONY: bench-auth
+bench-auth: $(READY) ## Measure how soon changes bite, and what tokens cost; TOKENS=1000000
+	@exec $(PY) benchmarks/authentication.py $(TOKENS)
+
 .PHONY: check lint format types imports specs
 check: lint types imports specs test ## Check everything, as CI does
 
@@ -66,7 +70,7 @@ format: $(READY) ## Write the code in our format, and mend what can be mended
 
 # One part at a time: in folders with a hyphen every conftest.py has the same module name.
 types: $(READY) ## Check the types
-	@failed=; for part in $(MEMBERS) tests conftest.py; do \
+	@failed=; for part in $(MEMBERS) tests benchmarks conftest.py; do \
 	  echo "$$part" && $(PY) -m mypy "$$part" || failed=1; \
 	done; test -z "$$failed"
 
