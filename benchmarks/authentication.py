@@ -1,6 +1,7 @@
 """`python benchmarks/authentication.py [TOKENS]`: how soon changes bite, and what tokens cost.
 
-Three real systems on loopback, each for its own question; the numbers go to standard output.
+Real systems on loopback for the first question, one process for the second; the numbers go to
+standard output.
 """
 
 import asyncio
@@ -12,27 +13,36 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import psutil
-from httpx import AsyncClient, ConnectError, codes
+from httpx import AsyncClient, codes
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from starlette.types import Scope
 
 from devkit.forge import Forge, SigningKey, encode, new_keys, to_json
 from devkit.ports import free_port
-from devkit.process import inherited_environment
-from devkit.servers import temporary_redis
-from devkit.services import url, uvicorn
+from devkit.services import url
 from devkit.stack import running_stack
-from gateway_service.authentication.credentials import Credential
+from gateway_service.authentication.authenticator import Authenticator
+from gateway_service.authentication.callers import Callers
+from gateway_service.authentication.credentials import CredentialKind
+from gateway_service.authentication.door import Door
+from gateway_service.authentication.refusals import Refusals
+from gateway_service.authentication.revocations import Revocations
+from gateway_service.authentication.session_cookie import SessionCookie
+from gateway_service.authentication.trust_watch import TrustWatch
+from gateway_service.authentication.verdict_source import VerdictSource
 from gateway_service.authentication.verdict_store import VerdictStore
 from gateway_service.authentication.verdicts import Verdict
+from gateway_service.authentication.verifier_client import VerifierClient
 from gateway_service.metrics import Metrics
 from gateway_service.redis_link import RedisLink
 
 ME = "/api/v1/me"
 LOGOUT = "/api/v1/auth/logout"
 LIMIT_SECONDS = 90
-CONNECTIONS = 16
 REPORTS = 10
-BATCH = 200
+ENTRIES = 50_000
 
 
 async def main() -> None:
@@ -76,67 +86,59 @@ async def measure_key_removal() -> None:
 
 
 async def measure_memory(tokens: int) -> None:
-    """Send so many distinct good tokens through one gateway, and watch its memory.
+    """Let so many distinct good tokens in, and watch the memory of the process.
 
-    It finds their verdicts in Redis, as if another gateway had put them there: verifying each
-    would take a hundred times longer, and leave the same behind.
+    Authentication is put together as in the gateway, but the verifier answers within the process
+    and there is no Redis: asking over the network would take an hour and leave the same behind.
     """
-    port, key = free_port(), secrets.token_hex(32)
-    async with temporary_redis() as redis:
-        environment = inherited_environment() | {
-            "TASKS_URL": url(free_port()),
-            "AUTH_VERIFIER_URL": url(free_port()),
-            "REDIS_URL": redis.url,
-            "IDENTITY_KEY": key,
-            "LOG_LEVEL": "ERROR",
-        }
-        gateway = await asyncio.create_subprocess_exec(
-            *uvicorn("gateway_service.main:create_app", port), env=environment
+    link = RedisLink(
+        Redis.from_url(f"redis://127.0.0.1:{free_port()}", retry=Retry(NoBackoff(), 0))
+    )
+    key, metrics = secrets.token_bytes(32), Metrics()
+    verifier = BelievingVerifier()
+    trust = TrustWatch(verifier)
+    authenticator = Authenticator(
+        door=Door(SessionCookie("better-auth"), origins=()),
+        callers=Callers(ENTRIES, key=key, trust=trust, metrics=metrics, clock=time.time),
+        source=VerdictSource(
+            store=VerdictStore(link, [key], metrics),
+            verifier=verifier,
+            trust=trust,
+            revocations=Revocations(link, refuse_unknown=False, clock=time.time),
+            clock=time.time,
+        ),
+        refusals=Refusals(metrics, trusted_proxies=()),
+    )
+    process = psutil.Process()
+    print(f"memory before: {_memory(process)}; at most {ENTRIES:,} entries are kept in process")
+    for number in range(1, tokens + 1):
+        await authenticator.authenticate(_request(number))
+        if number % max(tokens // REPORTS, 1) == 0:
+            print(f"after {number:>9,} tokens: {_memory(process)}", flush=True)
+
+
+class BelievingVerifier(VerifierClient):
+    """Believes every token, at once."""
+
+    def __init__(self) -> None:
+        super().__init__(AsyncClient(), ttl=30)
+
+    async def verify(self, token: str, kind: CredentialKind, now: float) -> Verdict:  # noqa: ARG002 - whatever it is.
+        """Return a verdict on another user's token each time."""
+        unique = secrets.token_hex(16)
+        return Verdict(
+            user_id=unique,
+            issuer="better-auth",
+            expires_at=int(now) + 3600,
+            not_before=None,
+            issued_at=int(now),
+            token_key=unique * 2,
+            token_ends_at=int(now) + 3600,
+            user_tokens_end_at=int(now) + 3600,
+            trust_version=unique * 2,
+            verified_at=now,
+            stale_at=now + 30,
         )
-        try:
-            await answering(url(port))
-            async with Redis.from_url(redis.url) as client:
-                store = VerdictStore(RedisLink(client), [key.encode()], Metrics())
-                await flood(port, psutil.Process(gateway.pid), store, tokens)
-        finally:
-            gateway.terminate()
-            await gateway.wait()
-
-
-async def flood(port: int, gateway: psutil.Process, store: VerdictStore, tokens: int) -> None:
-    """Send the tokens over a few connections, and print the memory now and then."""
-    print(f"memory before: {_memory(gateway)}")
-    connections = [await asyncio.open_connection("127.0.0.1", port) for _ in range(CONNECTIONS)]
-    step = max(tokens // REPORTS, 1)
-    for start in range(0, tokens, BATCH):
-        batch = [_credential(number) for number in range(start, min(start + BATCH, tokens))]
-        shares = (batch[number::CONNECTIONS] for number in range(CONNECTIONS))
-        await asyncio.gather(
-            *(send(*pair, store) for pair in zip(connections, shares, strict=True))
-        )
-        sent = start + len(batch)
-        if sent // step > start // step:
-            cpu = sum(gateway.cpu_times()[:2])
-            print(f"after {sent:>9,} tokens: {_memory(gateway)}, {cpu:.0f} s of CPU", flush=True)
-    for _, writer in connections:
-        writer.close()
-
-
-async def send(
-    connection: tuple[asyncio.StreamReader, asyncio.StreamWriter],
-    credentials: list[Credential],
-    store: VerdictStore,
-) -> None:
-    """Ask who we are with one credential after the other."""
-    reader, writer = connection
-    for credential in credentials:
-        await store.put(credential, _verdict())
-        writer.write(b"GET %b HTTP/1.1\r\nHost: x\r\n" % ME.encode())
-        writer.write(b"Authorization: Bearer %b\r\n\r\n" % credential.token)
-        head = await reader.readuntil(b"\r\n\r\n")
-        if not head.startswith(b"HTTP/1.1 200"):
-            raise RuntimeError(head)
-        await reader.readexactly(int(head.lower().split(b"content-length: ")[1].split()[0]))
 
 
 @asynccontextmanager
@@ -177,39 +179,11 @@ async def time_until_refused(client: AsyncClient, gateway: str, headers: dict[st
     return time.monotonic() - start
 
 
-async def answering(gateway: str) -> None:
-    """Wait until a service answers."""
-    async with AsyncClient(trust_env=False) as client, asyncio.timeout(LIMIT_SECONDS):
-        while True:
-            try:
-                await client.get(f"{gateway}/healthz")
-            except ConnectError:
-                await asyncio.sleep(0.05)
-            else:
-                return
-
-
-def _credential(number: int) -> Credential:
+def _request(number: int) -> Scope:
     claims = {"sub": f"user-{number}", "email": f"user-{number}@example.com", "exp": 2**33}
     parts = [b'{"alg":"HS256"}', json.dumps(claims).encode(), number.to_bytes(32)]
-    return Credential("bearer", ".".join(map(encode, parts)).encode())
-
-
-def _verdict() -> Verdict:
-    now, unique = time.time(), secrets.token_hex(16)
-    return Verdict(
-        user_id=unique,
-        issuer="better-auth",
-        expires_at=int(now) + 3600,
-        not_before=None,
-        issued_at=int(now),
-        token_key=unique * 2,
-        token_ends_at=int(now) + 3600,
-        user_tokens_end_at=int(now) + 3600,
-        trust_version=unique * 2,
-        verified_at=now,
-        stale_at=now + 30,
-    )
+    bearer = f"Bearer {'.'.join(map(encode, parts))}"
+    return {"type": "http", "method": "GET", "headers": [(b"authorization", bearer.encode())]}
 
 
 def _memory(process: psutil.Process) -> str:
