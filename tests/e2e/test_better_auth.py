@@ -20,6 +20,7 @@ from devkit.stack import Stack, running_stack
 ISSUER = Path(__file__).parents[1] / "issuer"
 INSTALL_LIMIT, START_LIMIT = 300, 60
 TASKS = "/api/v1/tasks"
+PAGE = "https://app.test"
 
 Say = Callable[[str], None]
 
@@ -34,7 +35,7 @@ class Issuer:
     async def sign_up(self, name: str) -> tuple[AsyncClient, str]:
         """Sign a new user up; return a client that holds their session, and their id."""
         client = AsyncClient(base_url=f"{self.url}/api/auth", trust_env=False)
-        email = f"{name}-{secrets.token_hex(8)}@example.test"
+        email = f"{secrets.token_hex(8)}@example.test"
         body = {"name": name, "email": email, "password": secrets.token_urlsafe()}
         answer = (await client.post("/sign-up/email", json=body)).raise_for_status()
         return client, answer.json()["user"]["id"]
@@ -69,9 +70,15 @@ async def _install() -> None:
 
 
 @asynccontextmanager
-async def _running_issuer(database_url: str) -> AsyncIterator[Issuer]:
+async def _running_issuer(
+    database_url: str, cookie_signed_by: str = "secret"
+) -> AsyncIterator[Issuer]:
     secret = secrets.token_urlsafe(32)
-    given = {"BETTER_AUTH_SECRET": secret, "DATABASE_URL": database_url}
+    given = {
+        "BETTER_AUTH_SECRET": secret,
+        "DATABASE_URL": database_url,
+        "COOKIE_SIGNED_BY": cookie_signed_by,
+    }
     process = await asyncio.create_subprocess_exec(
         *("node", "server.mjs"),
         cwd=ISSUER,
@@ -91,20 +98,44 @@ async def _running_issuer(database_url: str) -> AsyncIterator[Issuer]:
             await process.wait()
 
 
+@asynccontextmanager
+async def _running_system(
+    create_database: CreateDatabase, redis_url: str, cookie_signed_by: str
+) -> AsyncIterator[tuple[Issuer, Stack]]:
+    await _install()
+    async with _running_issuer(await create_database(), cookie_signed_by) as issuer:
+        trust = {"BETTER_AUTH_URL": issuer.url, "BETTER_AUTH_SECRET": issuer.secret}
+        async with running_stack(
+            database_url=await create_database(),
+            redis_url=redis_url,
+            environment={"auth-verifier": trust, "gateway": {"CORS_ORIGINS": PAGE}},
+        ) as stack:
+            yield issuer, stack
+
+
 @pytest.fixture(scope="module")
 async def system(
     create_database: CreateDatabase, redis_url: str
 ) -> AsyncIterator[tuple[Issuer, Stack]]:
     """Give a Better Auth server and a system that trusts it."""
-    await _install()
-    async with _running_issuer(await create_database()) as issuer:
-        trust = {"BETTER_AUTH_URL": issuer.url, "BETTER_AUTH_SECRET": issuer.secret}
-        async with running_stack(
-            database_url=await create_database(),
-            redis_url=redis_url,
-            environment={"auth-verifier": trust},
-        ) as stack:
-            yield issuer, stack
+    async with _running_system(create_database, redis_url, "secret") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+async def keyed_system(
+    create_database: CreateDatabase, redis_url: str
+) -> AsyncIterator[tuple[Issuer, Stack]]:
+    """Give the same, where the session cookie is signed with a key of the JWKS."""
+    async with _running_system(create_database, redis_url, "key") as running:
+        yield running
+
+
+@pytest.fixture(params=["system", "keyed_system"], ids=["by secret", "by key"])
+def either_system(request: pytest.FixtureRequest) -> tuple[Issuer, Stack]:
+    """Give the one system and the other."""
+    running: tuple[Issuer, Stack] = request.getfixturevalue(request.param)
+    return running
 
 
 @pytest.fixture
@@ -184,3 +215,53 @@ async def test_a_better_auth_session_token_is_refused_with_what_to_send_instead(
     assert answer.json()["code"] == "token_invalid"
     assert "jwt()" in answer.json()["detail"]
     assert opaque not in answer.text
+
+
+def _cookies(session: AsyncClient) -> dict[str, str]:
+    """Return the header a browser sends from the page, with all that Better Auth has set."""
+    pairs = (f"{cookie.name}={cookie.value}" for cookie in session.cookies.jar)
+    return {"Cookie": "; ".join(pairs), "Origin": PAGE}
+
+
+@pytest.mark.spec("AUTH-34", "AUTH-35", "AUTH-36", "AUTH-38", "AUTH-41")
+@pytest.mark.parametrize("name", ["Ada", "A" * 5000], ids=["whole", "in pieces"])
+async def test_a_session_cookie_lets_in_until_its_session_logs_out(
+    either_system: tuple[Issuer, Stack],
+    connect: Callable[..., Awaitable[AsyncClient]],
+    name: str,
+) -> None:
+    issuer, stack = either_system
+    session, user_id = await issuer.sign_up(name)
+    headers = _cookies(session)
+    client = await connect(stack.url, {})
+
+    me = await client.get("/api/v1/me", headers=headers)
+    created = await client.post(TASKS, json={"title": "x"}, headers=headers)
+    elsewhere = await client.post(TASKS, json={"title": "x"}, headers={**headers, "Origin": "x"})
+    logged_out = await client.post("/api/v1/auth/logout", headers=headers)
+    await session.get("/get-session", params={"disableCookieCache": "true"})
+    renewed = _cookies(session)
+    after = await client.get("/api/v1/me", headers=renewed)
+    await session.aclose()
+
+    assert ("session_data.1=" in headers["Cookie"]) == (len(name) > 5)
+    assert (me.json()["user_id"], created.status_code) == (user_id, 201)
+    assert (elsewhere.status_code, logged_out.status_code) == (403, 204)
+    assert renewed["Cookie"] != headers["Cookie"]
+    assert (after.status_code, after.json()["code"]) == (401, "token_revoked")
+
+
+@pytest.mark.spec("AUTH-37")
+async def test_the_value_of_a_session_cookie_is_no_bearer_token(
+    either_system: tuple[Issuer, Stack], connect: Callable[..., Awaitable[AsyncClient]]
+) -> None:
+    issuer, stack = either_system
+    session, _ = await issuer.sign_up("Ada")
+    value = session.cookies["better-auth.session_data"]
+    await session.aclose()
+    client = await connect(stack.url, {"Authorization": f"Bearer {value}"})
+
+    answer = await client.get(TASKS)
+
+    assert (answer.status_code, answer.json()["code"]) == (401, "token_invalid")
+    assert "session cookie" in answer.json()["detail"]

@@ -43,6 +43,9 @@ class RedisServer:
             f"requirepass {self.password}\n"
             f'dir "{self.folder}"\n'
             f"appendonly {'yes' if self.durable else 'no'}\n"
+            # By the second, which is the default, a crash can lose a logout: writes wait while the
+            # disk is busy with earlier ones.
+            "appendfsync always\n"
             'save ""\n'
             "loglevel warning\n"
         )

@@ -70,9 +70,9 @@ def fast_cluster(folder: Path) -> PostgresCluster:
     return PostgresCluster(folder / "postgres", free_port(), secrets.token_hex(16), durable=False)
 
 
-def fast_redis(folder: Path) -> RedisServer:
-    """Describe a fast Redis within the folder."""
-    return RedisServer(folder / "redis", free_port(), secrets.token_hex(16), durable=False)
+def fast_redis(folder: Path, *, durable: bool = False) -> RedisServer:
+    """Describe a fast Redis within the folder; a `durable` one survives being killed."""
+    return RedisServer(folder / "redis", free_port(), secrets.token_hex(16), durable=durable)
 
 
 @asynccontextmanager

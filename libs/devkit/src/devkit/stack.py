@@ -96,10 +96,12 @@ async def running_stack(
     redis_url: str | None = None,
     environment: Environments | None = None,
     gateways: int = 1,
+    durable_redis: bool = False,
 ) -> AsyncIterator[Stack]:
     """Run a system for the length of the block.
 
-    Without a `database_url` or `redis_url` it has servers of its own, which a test may stop.
+    Without a `database_url` or `redis_url` it has servers of its own, which a test may stop; the
+    data of a `durable_redis` outlives that, as in `make run`.
     `environment` adds variables by part, as in `{"gateway": {"CORS_ORIGINS": "https://a.test"}}`.
     """
     with system_folder() as (folder, run_folder):
@@ -110,7 +112,7 @@ async def running_stack(
             programs.append(cluster.program())
             database_url = cluster.url()
         if redis_url is None:
-            redis = fast_redis(folder)
+            redis = fast_redis(folder, durable=durable_redis)
             redis.prepare()
             programs.append(redis.program())
             redis_url = redis.url
