@@ -34,7 +34,13 @@ GROUPS = {
     "ABUSE-17": "token elsewhere",
     "ABUSE-18": "positive controls",
     "ABUSE-19": "mutations",
+    "ABUSE-20": "one credential as the other",
+    "ABUSE-21": "session cookies",
+    "ABUSE-22": "cookies without a listed Origin",
+    "ABUSE-23": "revoked tokens",
+    "ABUSE-24": "Wycheproof's signatures",
 }
+COOKIE = "better-auth.session_data"
 Headers = Sequence[tuple[bytes, bytes]]
 JSON = {"content-type": "application/json"}
 Check = Callable[..., Awaitable[None]]
@@ -75,15 +81,19 @@ class Doors:
         url = f"{self._stack.url}/api/v1/me"
         return _answer(await self._client.request(method, url, headers=headers, **request))
 
-    async def verifier(self, token: str) -> Answer:
+    async def verifier(self, token: str, kind: str = "bearer") -> Answer:
         """Ask whose token this is, as the gateway does."""
         url = f"{self._stack.verifier_url}/internal/v1/verify"
         # Escaped, because JSON can spell what UTF-8 cannot: half a surrogate pair.
-        body = json.dumps({"token": token})
+        body = json.dumps({"token": token, "kind": kind})
         return _answer(await self._client.post(url, content=body, headers=JSON))
 
     async def both(self, token: str) -> list[Answer]:
         return [await self.gateway(_bearer(token)), await self.verifier(token)]
+
+    async def both_by_cookie(self, token: str) -> list[Answer]:
+        cookie = [(b"cookie", f"{COOKIE}={token}".encode())]
+        return [await self.gateway(cookie), await self.verifier(token, "session_cookie")]
 
 
 def _answer(response: httpx.Response) -> Answer:
@@ -178,6 +188,30 @@ def accepted(doors: Doors, record: Record, group: str) -> Check:
 
 
 @pytest.fixture
+def refused_cookie(doors: Doors, record: Record, group: str) -> Check:
+    """Check that the value of a session cookie is refused at both doors."""
+
+    async def check(value: str) -> None:
+        answers = await doors.both_by_cookie(value)
+        record(group, right=False, accepted=any(answer.status == 200 for answer in answers))
+        assert {answer.status for answer in answers} == {401}, answers
+
+    return check
+
+
+@pytest.fixture
+def accepted_cookie(doors: Doors, record: Record, group: str) -> Check:
+    """Check that the value of a session cookie is accepted at both doors, as Ada's."""
+
+    async def check(value: str) -> None:
+        users = {answer.user_id for answer in await doors.both_by_cookie(value)}
+        record(group, right=True, accepted=None not in users)
+        assert users == {"ada"}
+
+    return check
+
+
+@pytest.fixture
 def harmless(doors: Doors, record: Record, group: str) -> Check:
     """Check that a token is refused, or accepted as Ada's, as whose it was signed."""
 
@@ -205,8 +239,8 @@ def refused_request(doors: Doors, record: Record, group: str) -> Check:
 def accepted_request(doors: Doors, record: Record, group: str) -> Check:
     """Check that the gateway lets Ada in by these headers."""
 
-    async def check(headers: Headers) -> None:
-        answer = await doors.gateway(headers)
+    async def check(headers: Headers, **request: Any) -> None:
+        answer = await doors.gateway(headers, **request)
         record(group, right=True, accepted=answer.status == 200)
         assert answer.user_id == "ada"
 

@@ -1,8 +1,10 @@
 """Issuers that do not answer with their keys: refused to believe, lived through."""
 
+import asyncio
 import gzip
 import json
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -191,3 +193,62 @@ async def test_a_failed_refresh_keeps_good_keys_for_a_day_and_no_longer(
     beyond = await verify(token("EdDSA"))
 
     assert codes(within, beyond) == [200, "auth_unavailable"]
+
+
+@pytest.mark.spec("AUTH-15")
+@pytest.mark.parametrize("data", NO_KEY_SET.values(), ids=NO_KEY_SET.keys())
+async def test_without_a_key_set_a_warm_verifier_goes_on(
+    start: Any, issuer: Any, token: MakeToken, data: bytes
+) -> None:
+    verify = await start({"max_age": 0.01, "cool_down": 0.01})
+    await verify(token("EdDSA"))
+    issuer.answer = data
+    # The refresh under way may still get the keys; those after it do not.
+    await issuer.asked(len(issuer.paths) + 3)
+
+    assert codes(await verify(token("EdDSA"))) == [200]
+
+
+@pytest.mark.spec("AUTH-52")
+async def test_an_issuer_that_hangs_holds_up_no_other(
+    start: Any, other_issuer: Any, token: MakeToken, new_key: Any, tmp_path: Path
+) -> None:
+    path = tmp_path / "two.toml"
+    path.write_text(f'[other]\niss = ["https://other"]\njwks_url = "{other_issuer.url}/jwks"\n')
+    other_issuer.open.clear()
+    verify = await start(auth_issuers_file=path)
+    waiting = asyncio.create_task(verify(token("EdDSA", iss="https://other", aud=...)))
+    await other_issuer.asked(1)
+
+    good, unknown = await verify(token("EdDSA")), await verify(token(new_key("unknown")))
+
+    assert codes(good, unknown) == [200, "token_invalid"]
+    assert not waiting.done()
+    waiting.cancel()
+    await asyncio.wait([waiting])
+
+
+@pytest.mark.spec("AUTH-52")
+async def test_a_search_at_one_issuer_starts_no_cool_down_at_another(
+    start: Any,
+    issuer: Any,
+    other_issuer: Any,
+    token: MakeToken,
+    keys: dict[str, Any],
+    new_key: Any,
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "two.toml"
+    path.write_text(f'[other]\niss = ["https://other"]\njwks_url = "{other_issuer.url}/jwks"\n')
+    other_issuer.publish(keys["ES256"].jwk())
+    verify = await start(auth_issuers_file=path)
+    theirs = {"iss": "https://other", "aud": ...}
+    warm = [await verify(token("EdDSA")), await verify(token("ES256", **theirs))]
+    await verify(token(new_key("unknown")))
+    rotated = new_key("rotated")
+    other_issuer.publish(rotated.jwk())
+
+    response = await verify(token(rotated, **theirs))
+
+    assert codes(*warm, response) == [200, 200, 200]
+    assert (len(issuer.paths), len(other_issuer.paths)) == (2, 2)
