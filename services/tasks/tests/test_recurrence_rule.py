@@ -1,0 +1,45 @@
+import pytest
+
+from tasks_service.schemas.recurrence_rule import parse_rule
+
+
+@pytest.mark.spec("REC-1", "REC-2", "REC-4")
+@pytest.mark.parametrize(
+    ("written", "canonical"),
+    [
+        ("FREQ=DAILY", "FREQ=DAILY"),
+        ("RRULE:FREQ=DAILY", "FREQ=DAILY"),
+        ("rrule:freq=weekly;byday=mo,th", "FREQ=WEEKLY;BYDAY=MO,TH"),
+        ("COUNT=3;INTERVAL=2;FREQ=DAILY", "FREQ=DAILY;INTERVAL=2;COUNT=3"),
+        ("FREQ=DAILY;INTERVAL=1", "FREQ=DAILY"),
+        ("FREQ=DAILY;INTERVAL=1000", "FREQ=DAILY;INTERVAL=1000"),
+        ("FREQ=DAILY;INTERVAL=007;COUNT=01", "FREQ=DAILY;INTERVAL=7;COUNT=1"),
+        ("FREQ=DAILY;COUNT=1000", "FREQ=DAILY;COUNT=1000"),
+        ("FREQ=DAILY;BYMONTH=12,1,3,12", "FREQ=DAILY;BYMONTH=1,3,12"),
+        (
+            "FREQ=MONTHLY;BYMONTHDAY=-1,15,+1,-31,31,1",
+            "FREQ=MONTHLY;BYMONTHDAY=1,15,31,-31,-1",
+        ),
+        ("FREQ=WEEKLY;BYDAY=SU,FR,MO,FR", "FREQ=WEEKLY;BYDAY=MO,FR,SU"),
+        ("FREQ=MONTHLY;BYDAY=-1FR,2TU,MO,+1SU,5MO", "FREQ=MONTHLY;BYDAY=MO,1SU,2TU,5MO,-1FR"),
+        ("FREQ=YEARLY;BYDAY=-53MO,53SU", "FREQ=YEARLY;BYDAY=53SU,-53MO"),
+        ("FREQ=YEARLY;BYDAY=5MO;BYMONTH=3", "FREQ=YEARLY;BYMONTH=3;BYDAY=5MO"),
+        ("FREQ=MONTHLY;BYSETPOS=-1,1,366;BYDAY=MO", "FREQ=MONTHLY;BYDAY=MO;BYSETPOS=1,366,-1"),
+        ("FREQ=DAILY;UNTIL=20261231", "FREQ=DAILY;UNTIL=20261231"),
+        ("FREQ=DAILY;UNTIL=99991231", "FREQ=DAILY;UNTIL=99991231"),
+        ("FREQ=DAILY;UNTIL=09991231", "FREQ=DAILY;UNTIL=09991231"),
+        ("freq=daily;until=20261231t225959z", "FREQ=DAILY;UNTIL=20261231T225959Z"),
+        ("FREQ=DAILY;UNTIL=09991231T000000Z", "FREQ=DAILY;UNTIL=09991231T000000Z"),
+        ("FREQ=WEEKLY;WKST=MO;INTERVAL=2;BYDAY=MO", "FREQ=WEEKLY;INTERVAL=2;BYDAY=MO"),
+        ("FREQ=WEEKLY;WKST=SU;INTERVAL=2;BYDAY=MO", "FREQ=WEEKLY;INTERVAL=2;BYDAY=MO;WKST=SU"),
+        ("FREQ=WEEKLY;WKST=SU;BYDAY=MO;BYSETPOS=1", "FREQ=WEEKLY;BYDAY=MO;BYSETPOS=1;WKST=SU"),
+        ("FREQ=WEEKLY;WKST=SU;BYDAY=MO", "FREQ=WEEKLY;BYDAY=MO"),
+        ("FREQ=WEEKLY;WKST=SU;INTERVAL=2", "FREQ=WEEKLY;INTERVAL=2"),
+        ("FREQ=MONTHLY;WKST=SU;INTERVAL=2;BYDAY=MO", "FREQ=MONTHLY;INTERVAL=2;BYDAY=MO"),
+    ],
+)
+def test_a_rule_has_one_canonical_form_that_means_the_same(written: str, canonical: str) -> None:
+    rule = parse_rule(written)
+
+    assert str(rule) == canonical
+    assert parse_rule(canonical) == rule
