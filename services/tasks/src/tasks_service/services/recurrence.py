@@ -4,13 +4,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
+from itertools import chain
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from service_kit.errors import ValidationFailedError
 from service_kit.problems import ProblemField
-from tasks_service.schemas.recurrence import RecurrenceFrom
-from tasks_service.schemas.recurrence_rule import Rule, until_text
+from tasks_service.schemas.recurrence import (
+    RecurrenceFrom,
+    RecurrencePreview,
+    RecurrencePreviewRequest,
+)
+from tasks_service.schemas.recurrence_rule import Rule, parse_rule, until_text
 from tasks_service.services.recurrence_days import YEARS_AHEAD, TooFarError, days_after
 from tasks_service.services.task_due import require_one_due
 
@@ -127,6 +132,29 @@ def next_occurrence(
         return None
 
 
+def preview_recurrence(request: RecurrencePreviewRequest) -> RecurrencePreview:
+    """Return the first occurrences of a rule.
+
+    Raises `ValidationFailedError` if it cannot start from the due, or never comes to anything.
+    """
+    rule, first = parse_rule(request.recurrence), occurrence_of(dict(request))
+    require_recurring(rule, first)
+    completed_at = _completion(request)
+    rest = _after_completion(rule, first, completed_at, request.recurrence_from)
+    found: list[date | datetime] = []
+    ends = False
+    try:
+        for occurrence in chain([first], rest) if completed_at is None else rest:
+            if len(found) == request.count:
+                break
+            found.append(occurrence.due)
+        else:
+            ends = True
+    except TooFarError:
+        pass
+    return RecurrencePreview(recurrence=request.recurrence, occurrences=found, ends=ends)
+
+
 def _after_completion(
     rule: Rule,
     current: Occurrence,
@@ -149,6 +177,16 @@ def _is_after(occurrence: Occurrence, completed_at: datetime | None) -> bool:
     if occurrence.at is None:
         return occurrence.local.date() > completed_at.date()
     return occurrence.at > completed_at
+
+
+def _completion(request: RecurrencePreviewRequest) -> datetime | None:
+    after = request.after
+    if after is None:
+        return None
+    if isinstance(after, datetime) != (request.due_at is not None):
+        kind = "a date, as due_on is" if request.due_at is None else "an instant, as due_at is"
+        raise _refusal("after", f"should be {kind}")
+    return after if isinstance(after, datetime) else datetime.combine(after, time.min, UTC)
 
 
 def _on(day: date, like: Occurrence, number: int) -> Occurrence | None:
