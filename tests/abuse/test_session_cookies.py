@@ -108,6 +108,7 @@ async def test_no_words_around_a_cookie_make_it_a_bearer_token(
         *("session_data", "better-auth.session_token", "better-auth.session", "session", "token"),
         *("__Host-better-auth.session_data", "__secure-better-auth.session_data", "jwt"),
         *("Better-Auth.session_data", "better-auth_session_data", "better-auth.session_data.x"),
+        *(f"better-auth.session_data.{'9' * 5000}", "better-auth.session_data.100"),
         *("better-auth.session_data.00", "better-auth.session_data.-0", "better-auth.account_data"),
     ],
 )

@@ -1,6 +1,6 @@
 """Who is at the other end, as far as it can be believed."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import TypeAlias
 
@@ -19,22 +19,18 @@ def client_address(scope: Scope, trusted: Sequence[Network]) -> str | None:
     if not peer:
         return None
     address: str = peer[0]
-    for claimed in reversed(_forwarded_for(scope["headers"])):
-        if not _is_trusted(address, trusted):
+    for hop in _hops_backwards(scope["headers"]):
+        if not _is_trusted(address, trusted) or not (claimed := _parsed(hop)):
             break
-        address = claimed
+        address = str(claimed)
     return address
 
 
-def _forwarded_for(headers: Iterable[tuple[bytes, bytes]]) -> list[str]:
-    values = [value for name, value in headers if name == b"x-forwarded-for"]
-    hops = (hop.strip().decode("latin-1") for value in values for hop in value.split(b","))
-    # Whatever is no address ends the chain: nothing before it can be believed.
-    chain: list[str] = []
-    for hop in hops:
-        parsed = _parsed(hop)
-        chain = [*chain, str(parsed)] if parsed else []
-    return chain
+def _hops_backwards(headers: Sequence[tuple[bytes, bytes]]) -> Iterator[str]:
+    for name, value in reversed(headers):
+        if name == b"x-forwarded-for":
+            for hop in reversed(value.split(b",")):
+                yield hop.strip().decode("latin-1")
 
 
 def _is_trusted(address: str, trusted: Sequence[Network]) -> bool:

@@ -1,5 +1,6 @@
 """Better Auth's session cookie among a request's cookies: whole, or cut into numbered pieces."""
 
+import re
 from collections.abc import Sequence
 
 from gateway_service.errors import Cause, TokenInvalidError
@@ -7,6 +8,9 @@ from gateway_service.errors import Cause, TokenInvalidError
 # A page on plain http, or on a neighbouring host, cannot set a cookie of this prefix
 # (RFC 6265bis §4.1.3.1), so it goes before one without.
 _SECURE = "__Secure-"
+
+# Better Auth cuts a cookie into a hundred pieces at most.
+_NUMBER = re.compile(rb"0|[1-9][0-9]?")
 
 Pair = tuple[bytes, bytes]
 
@@ -56,8 +60,8 @@ def _joined(name: bytes, pairs: Sequence[Pair]) -> bytes | None:
     pieces: dict[int, list[bytes]] = {}
     for key, value in pairs:
         number = key.removeprefix(name + b".")
-        # As Better Auth writes them: 0, 1, 10, but not 01. Empty ones are on their way out.
-        if number != key and value and number.isdigit() and number == b"%d" % int(number):
+        # Empty ones are on their way out.
+        if number != key and value and _NUMBER.fullmatch(number):
             pieces.setdefault(int(number), []).append(value)
     if not pieces:
         return None
