@@ -24,6 +24,8 @@ ROUTES: list[Route] = [
     ("POST", TASKS + "/{id}", {"title": "x"}, {}),
     ("POST", TASKS + "/{id}/complete", None, {}),
     ("POST", TASKS + "/{id}/reopen", None, {}),
+    ("POST", TASKS + "/{id}/restore", None, {}),
+    ("DELETE", "/api/v1/trash/{id}", None, {}),
     ("GET", "/api/tasks/{id}", None, {}),
     ("PUT", "/api/tasks/{id}", {"title": "x"}, {}),
     ("DELETE", "/api/tasks/{id}", None, {}),

@@ -78,6 +78,8 @@ async def test_what_a_task_may_be(
         ({"version": 1}, "#/version"),
         ({"user_id": "bob"}, "#/user_id"),
         ({"completed_at": None}, "#/completed_at"),
+        ({"deleted_at": None}, "#/deleted_at"),
+        ({"list_id": 1}, "#/list_id"),
         ({"created_at": "2026-05-01T10:00:00Z"}, "#/created_at"),
     ],
 )
@@ -180,6 +182,7 @@ async def test_no_body_is_422(alice: AsyncClient) -> None:
         ("sort=colour", "sort"),
         ("due_before=yesterday", "due_before"),
         ("due_after=2026-05-01T10:00:00", "due_after"),
+        ("list_id=x", "list_id"),
     ],
 )
 async def test_a_wrong_query_names_the_parameter(

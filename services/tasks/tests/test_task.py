@@ -36,9 +36,11 @@ async def test_a_new_task_has_every_field_and_where_to_find_it(alice: AsyncClien
         "due_at": None,
         "time_zone": None,
         "tags": [],
+        "list_id": None,
         "version": 1,
         "created_at": task["created_at"],
         "updated_at": task["created_at"],
+        "deleted_at": None,
     }
     assert (await alice.get(response.headers["location"])).json() == task
 

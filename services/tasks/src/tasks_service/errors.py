@@ -17,10 +17,22 @@ class TaskNotFoundError(ServiceError):
         super().__init__("You have no task with this id.")
 
 
-class PreconditionFailedError(ServiceError):
-    """The task is not in the state the request was conditional on.
+class ListNotFoundError(ServiceError):
+    """The list does not exist, or belongs to somebody else."""
 
-    `current` is the task as it stands, JSON-ready.
+    status: ClassVar[int] = 404
+    code: ClassVar[str] = "list_not_found"
+    title: ClassVar[str] = "List not found"
+
+    def __init__(self) -> None:
+        # Without the id, as for a task.
+        super().__init__("You have no list with this id.")
+
+
+class PreconditionFailedError(ServiceError):
+    """The task or list is not in the state the request was conditional on.
+
+    `current` is the one that stands, JSON-ready.
     """
 
     status: ClassVar[int] = 412
@@ -29,7 +41,7 @@ class PreconditionFailedError(ServiceError):
 
     def __init__(self, current: dict[str, Any]) -> None:
         super().__init__(
-            "The task is not in the state this request asks for; it stands under current.",
+            "What this request changes is not in the state it asks for; it stands under current.",
             headers={"ETag": f'"{current["version"]}"'},
             extensions={"current": current},
         )

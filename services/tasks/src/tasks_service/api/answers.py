@@ -1,9 +1,10 @@
-"""How answers are written: JSON once, straight from the schema, with the headers of a task."""
+"""How answers are written: JSON once, straight from the schema, and the headers of a version."""
 
 from fastapi import Response
 from pydantic import BaseModel
 
 from tasks_service.schemas.entity_tags import EntityTags, etag
+from tasks_service.schemas.list import ListRead
 from tasks_service.schemas.task import TaskRead
 
 # Others may not store it, and its owner must ask whether it still holds.
@@ -22,17 +23,17 @@ def json_answer(
     )
 
 
-def task_answer(
-    task: TaskRead,
+def versioned_answer(
+    model: TaskRead | ListRead,
     status_code: int = 200,
     *,
     unless: EntityTags | None = None,
     location: str | None = None,
 ) -> Response:
-    """Answer with a task and its ETag; 304 if the caller has that version (`unless`)."""
-    headers = {"ETag": etag(task.version)}
+    """Answer with a schema and its ETag; 304 if the caller has that version (`unless`)."""
+    headers = {"ETag": etag(model.version)}
     if location:
         headers["Location"] = location
-    if unless is not None and unless.match_weakly(task.version):
+    if unless is not None and unless.match_weakly(model.version):
         return Response(status_code=304, headers=_PRIVATE | headers)
-    return json_answer(task, status_code, headers)
+    return json_answer(model, status_code, headers)

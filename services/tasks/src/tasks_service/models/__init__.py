@@ -2,6 +2,7 @@
 
 from tasks_service.models.account import Account
 from tasks_service.models.base import metadata
+from tasks_service.models.list import TaskList
 from tasks_service.models.task import Task
 
-__all__ = ["Account", "Task", "metadata"]
+__all__ = ["Account", "Task", "TaskList", "metadata"]

@@ -3,7 +3,16 @@
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, Computed, Index, Text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Computed,
+    ForeignKeyConstraint,
+    Index,
+    Text,
+    text,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field
 
@@ -21,14 +30,29 @@ def _due_or(otherwise: str) -> Computed:
     )
 
 
+def _live(column: str) -> Index:
+    # Of live tasks alone, so that a full trash costs nobody a longer scan.
+    return Index(
+        f"ix_task_user_id_{column}",
+        "user_id",
+        column,
+        "id",
+        postgresql_where=text("deleted_at IS NULL"),
+    )
+
+
 class Task(Table, table=True):
     """One thing a user wants to get done.
 
     `due_ascending`, `due_descending` and `title_key` are what lists sort by: no due time comes
     last either way, and upper and lower case together. `tag_keys` are the tags, case folded.
+    What was deleted together has the same `deleted_at`.
     """
 
     __table_args__ = (
+        ForeignKeyConstraint(
+            ["user_id", "list_id"], ["list.user_id", "list.id"], ondelete="CASCADE"
+        ),
         CheckConstraint("char_length(title) BETWEEN 1 AND 200", name="title_length"),
         CheckConstraint("char_length(description) <= 10000", name="description_length"),
         CheckConstraint("priority BETWEEN 0 AND 4", name="priority_known"),
@@ -39,12 +63,27 @@ class Task(Table, table=True):
             name="tag_count",
         ),
         # Each serves one sort of the list, read forwards or backwards: a user's tasks, in order.
-        Index("ix_task_user_id_created_at", "user_id", "created_at", "id"),
-        Index("ix_task_user_id_updated_at", "user_id", "updated_at", "id"),
-        Index("ix_task_user_id_due_ascending", "user_id", "due_ascending", "id"),
-        Index("ix_task_user_id_due_descending", "user_id", "due_descending", "id"),
-        Index("ix_task_user_id_priority", "user_id", "priority", "id"),
-        Index("ix_task_user_id_title_key", "user_id", "title_key", "id"),
+        _live("created_at"),
+        _live("updated_at"),
+        _live("due_ascending"),
+        _live("due_descending"),
+        _live("priority"),
+        _live("title_key"),
+        # Serves the trash, deleted last first.
+        Index(
+            "ix_task_user_id_deleted_at",
+            "user_id",
+            "deleted_at",
+            "id",
+            postgresql_where=text("deleted_at IS NOT NULL"),
+        ),
+        # Serves the tasks of one list, in the trash too, and the foreign key.
+        Index(
+            "ix_task_user_id_list_id",
+            "user_id",
+            "list_id",
+            postgresql_where=text("list_id IS NOT NULL"),
+        ),
     )
 
     user_id: str = Field(
@@ -60,9 +99,11 @@ class Task(Table, table=True):
     time_zone: str | None = Field(sa_type=Text)
     tags: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))
     tag_keys: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))
+    list_id: UUID | None
     version: int = Field(sa_type=BigInteger)
     created_at: datetime = Field(sa_type=UtcDateTime)
     updated_at: datetime = Field(sa_type=UtcDateTime)
+    deleted_at: datetime | None = Field(sa_type=UtcDateTime)
     due_ascending: datetime = Field(
         sa_column=Column(UtcDateTime, _due_or("infinity"), nullable=False)
     )

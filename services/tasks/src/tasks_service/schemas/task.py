@@ -1,7 +1,7 @@
 """Tasks as `/api/v1` takes and answers them."""
 
 from datetime import date, datetime
-from typing import Annotated, Literal
+from typing import Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
@@ -10,7 +10,7 @@ from tasks_service.priority import Priority
 from tasks_service.schemas.body import ABSENT, PartialBody, RequestBody
 from tasks_service.schemas.fields import Description, Tag, Tags, TimeZone, Title
 from tasks_service.schemas.instant import BoundText, DateText, InstantText
-from tasks_service.schemas.query import QueryBool, QueryParameters
+from tasks_service.schemas.query import IdOrNone, PageQuery, QueryBool
 
 SortField = Literal["created_at", "updated_at", "due", "priority", "title"]
 Sort = Literal[
@@ -34,9 +34,11 @@ class TaskRead(BaseModel):
     due_at: datetime | None = Field(description="Due at an instant.")
     time_zone: str | None = Field(description="IANA zone in which `due_at` was meant.")
     tags: list[str]
+    list_id: UUID | None = Field(description="The list it is in.")
     version: int
     created_at: datetime
     updated_at: datetime
+    deleted_at: datetime | None = Field(description="When it went to the trash.")
 
 
 class TaskPage(BaseModel):
@@ -57,6 +59,7 @@ class TaskWrite(RequestBody):
     due_at: InstantText | None = Field(default=None, description="Excludes `due_on`.")
     time_zone: TimeZone | None = Field(default=None, description="IANA name; needs `due_at`.")
     tags: Tags = Field(default=[])
+    list_id: UUID | None = Field(default=None, description="One of the caller's lists.")
 
 
 class TaskPatch(PartialBody):
@@ -70,9 +73,10 @@ class TaskPatch(PartialBody):
     due_at: InstantText | None = None
     time_zone: TimeZone | None = None
     tags: Tags = ABSENT
+    list_id: UUID | None = None
 
 
-class TaskQuery(QueryParameters):
+class TaskQuery(PageQuery):
     """Which tasks, in which order, and how many; the filters combine."""
 
     completed: QueryBool | None = None
@@ -84,11 +88,8 @@ class TaskQuery(QueryParameters):
     due_after: BoundText | None = Field(
         default=None, description="Inclusive; a date means its midnight in UTC."
     )
+    list_id: IdOrNone | None = Field(default=None, description="A list's id, or `none`.")
     sort: Sort = Field(
         default="-created_at",
         description="`-` for descending; ties by id; without a due time last either way.",
-    )
-    limit: Annotated[int, Field(ge=1, le=200)] = 50
-    cursor: str | None = Field(
-        default=None, description="`next_cursor` of the page before, with the same query."
     )

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import delete, update
+from sqlalchemy import update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
@@ -15,8 +15,10 @@ from tasks_service.models import Task
 from tasks_service.schemas.entity_tags import EntityTags, Preconditions
 from tasks_service.schemas.task import TaskPatch, TaskRead, TaskWrite
 from tasks_service.services.account import Stamp, next_version
+from tasks_service.services.conditions import require_match
+from tasks_service.services.list_rows import require_list
 from tasks_service.services.task_due import require_one_due
-from tasks_service.services.task_rows import TASK_COLUMNS, as_task, get_owned
+from tasks_service.services.task_rows import TASK_COLUMNS, as_task, get_any, get_owned
 
 _NOTHING = EntityTags()
 
@@ -101,12 +103,14 @@ async def set_completed(
 async def delete_task(
     session: AsyncSession, user_id: str, task_id: UUID, if_match: EntityTags | None = None
 ) -> None:
-    """Remove a task. Raises `TaskNotFoundError` and `PreconditionFailedError`."""
+    """Move a task to the trash. Raises `TaskNotFoundError` and `PreconditionFailedError`."""
     async with session.begin():
-        await next_version(session, user_id)
-        _require_match(await get_owned(session, user_id, task_id), if_match)
+        stamp = await next_version(session, user_id)
+        require_match(await get_owned(session, user_id, task_id), if_match)
         await session.execute(
-            delete(Task).where(col(Task.user_id) == user_id, col(Task.id) == task_id)
+            update(Task)
+            .where(col(Task.user_id) == user_id, col(Task.id) == task_id)
+            .values(deleted_at=stamp.at, version=stamp.version, updated_at=stamp.at)
         )
 
 
@@ -114,6 +118,7 @@ async def _create(session: AsyncSession, user_id: str, task_id: UUID, task: Task
     require_one_due(dict(task))
     async with session.begin():
         stamp = await next_version(session, user_id)
+        await require_list(session, user_id, task.list_id)
         values = _columns(dict(task), stamp) | {"user_id": user_id, "id": task_id}
         result = await session.execute(
             insert(Task)
@@ -123,7 +128,8 @@ async def _create(session: AsyncSession, user_id: str, task_id: UUID, task: Task
         )
         row = result.one_or_none()
         if row is None:
-            raise PreconditionFailedError(_json(await get_owned(session, user_id, task_id)))
+            existing = await get_any(session, user_id, task_id)
+            raise PreconditionFailedError(existing.model_dump(mode="json"))
     return as_task(row)
 
 
@@ -137,13 +143,14 @@ async def _change(
     async with session.begin() as transaction:
         stamp = await next_version(session, user_id)
         current = await get_owned(session, user_id, task_id)
-        _require_match(current, if_match)
+        require_match(current, if_match)
         changes = _differences(current, wanted(current))
         if not changes:
             # Nothing to write, so no version is taken: the task keeps its ETag.
             await transaction.rollback()
             return current
         require_one_due(dict(current) | changes)
+        await require_list(session, user_id, changes.get("list_id"))
         result = await session.execute(
             update(Task)
             .where(col(Task.user_id) == user_id, col(Task.id) == task_id)
@@ -151,11 +158,6 @@ async def _change(
             .returning(*TASK_COLUMNS)
         )
         return as_task(result.one())
-
-
-def _require_match(current: TaskRead, if_match: EntityTags | None) -> None:
-    if if_match is not None and not if_match.match(current.version):
-        raise PreconditionFailedError(_json(current))
 
 
 def _differences(current: TaskRead, wanted: Mapping[str, Any]) -> dict[str, Any]:
@@ -170,7 +172,3 @@ def _columns(fields: Mapping[str, Any], stamp: Stamp) -> dict[str, Any]:
     if "tags" in fields:
         columns["tag_keys"] = [tag.casefold() for tag in fields["tags"]]
     return columns
-
-
-def _json(task: TaskRead) -> dict[str, Any]:
-    return task.model_dump(mode="json")

@@ -5,13 +5,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from tasks_service.schemas.phase_two import PhaseTwoQuery
 from tasks_service.schemas.task import TaskPage, TaskQuery, TaskRead
 from tasks_service.services.cursor import CursorSealer
-from tasks_service.services.task_query import (
-    SORT_KEY,
-    TaskFilter,
-    after,
-    select_tasks,
-    sort_key_text,
-)
+from tasks_service.services.keyset import PageRequest, read_page
+from tasks_service.services.task_query import KEYSETS, TaskFilter, select_tasks
 from tasks_service.services.task_rows import as_task
 
 
@@ -19,19 +14,10 @@ async def list_tasks(
     session: AsyncSession, user_id: str, query: TaskQuery, cursors: CursorSealer
 ) -> TaskPage:
     """Return one page. Raises `InvalidCursorError` for a cursor of another user or query."""
-    statement = select_tasks(user_id, _task_filter(query), query.sort)
-    bound = query.model_dump_json(exclude={"limit", "cursor"})
-    if query.cursor is not None:
-        statement = statement.where(after(query.sort, *cursors.open(user_id, bound, query.cursor)))
-    # One more than asked for tells whether there is another page.
-    rows = (await session.execute(statement.limit(query.limit + 1))).all()
-    page = rows[: query.limit]
-    next_cursor = None
-    if len(rows) > len(page):
-        last = page[-1]
-        sort_key = sort_key_text(getattr(last, SORT_KEY))
-        next_cursor = cursors.seal(user_id, bound, sort_key, last.id)
-    return TaskPage.model_construct(items=[as_task(row) for row in page], next_cursor=next_cursor)
+    statement = select_tasks(user_id, _task_filter(query))
+    page = PageRequest(user_id, query.filters(), query.limit, query.cursor)
+    rows, next_cursor = await read_page(session, statement, KEYSETS[query.sort], page, cursors)
+    return TaskPage.model_construct(items=[as_task(row) for row in rows], next_cursor=next_cursor)
 
 
 async def list_every_task(
@@ -48,7 +34,8 @@ async def list_every_task(
         priorities=[query.priority] if query.priority else [],
         search=query.search,
     )
-    rows = await session.execute(select_tasks(user_id, task_filter, query.task_sort()))
+    keyset = KEYSETS[query.task_sort()]
+    rows = await session.execute(keyset.ordered(select_tasks(user_id, task_filter)))
     return [as_task(row) for row in rows]
 
 
@@ -59,4 +46,5 @@ def _task_filter(query: TaskQuery) -> TaskFilter:
         tags=query.tag,
         due_before=query.due_before,
         due_after=query.due_after,
+        list_id=query.list_id,
     )

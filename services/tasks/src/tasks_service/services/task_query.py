@@ -1,20 +1,19 @@
-"""The statement behind every list of tasks: filters, order and the place to go on from."""
+"""The statement behind every list of tasks: its filters and orders."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, Uuid, literal, or_, tuple_
+from sqlalchemy import ColumnElement, Select, or_
+from sqlalchemy.orm import Mapped
 from sqlmodel import col
 
 from tasks_service.models import Task
 from tasks_service.priority import Priority
-from tasks_service.schemas.task import Sort
+from tasks_service.services.keyset import Keyset
 from tasks_service.services.task_rows import owned_by
-
-SORT_KEY = "sort_key"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,55 +26,31 @@ class TaskFilter:
     due_before: datetime | None = None
     due_after: datetime | None = None
     search: str | None = None
+    list_id: UUID | Literal["none"] | None = None
 
 
-@dataclass(frozen=True)
-class _SortKey:
-    column: Any
-    read: Callable[[str], Any]
+def _both_ways(name: str, column: Mapped[Any], read: Callable[[str], Any]) -> dict[str, Keyset]:
+    return {
+        name: Keyset(column, col(Task.id), read),
+        f"-{name}": Keyset(column, col(Task.id), read, descending=True),
+    }
 
 
 _BY_INSTANT = datetime.fromisoformat
 # Each column has its index; the two for `due` differ in where no due time stands.
-_SORT_KEYS: dict[Sort, _SortKey] = {
-    "created_at": _SortKey(col(Task.created_at), _BY_INSTANT),
-    "-created_at": _SortKey(col(Task.created_at), _BY_INSTANT),
-    "updated_at": _SortKey(col(Task.updated_at), _BY_INSTANT),
-    "-updated_at": _SortKey(col(Task.updated_at), _BY_INSTANT),
-    "due": _SortKey(col(Task.due_ascending), _BY_INSTANT),
-    "-due": _SortKey(col(Task.due_descending), _BY_INSTANT),
-    "priority": _SortKey(col(Task.priority), Priority),
-    "-priority": _SortKey(col(Task.priority), Priority),
-    "title": _SortKey(col(Task.title_key), str),
-    "-title": _SortKey(col(Task.title_key), str),
+KEYSETS: Mapping[str, Keyset] = {
+    **_both_ways("created_at", col(Task.created_at), _BY_INSTANT),
+    **_both_ways("updated_at", col(Task.updated_at), _BY_INSTANT),
+    "due": Keyset(col(Task.due_ascending), col(Task.id)),
+    "-due": Keyset(col(Task.due_descending), col(Task.id), descending=True),
+    **_both_ways("priority", col(Task.priority), Priority),
+    **_both_ways("title", col(Task.title_key), str),
 }
 
 
-def select_tasks(user_id: str, task_filter: TaskFilter, sort: Sort) -> Select[*tuple[Any, ...]]:
-    """Select a user's tasks in order, each with the value it sorts by as `sort_key`."""
-    column = _SORT_KEYS[sort].column
-    order = (column.asc(), col(Task.id).asc())
-    if sort.startswith("-"):
-        order = (column.desc(), col(Task.id).desc())
-    return (
-        owned_by(user_id)
-        .add_columns(column.label(SORT_KEY))
-        .where(*_conditions(task_filter))
-        .order_by(*order)
-    )
-
-
-def after(sort: Sort, sort_key: str, task_id: UUID) -> ColumnElement[bool]:
-    """Keep what comes after a task; one comparison of rows, which the index answers."""
-    key = _SORT_KEYS[sort]
-    here = tuple_(literal(key.read(sort_key), key.column.type), literal(task_id, Uuid()))
-    row = tuple_(key.column, col(Task.id))
-    return row < here if sort.startswith("-") else row > here
-
-
-def sort_key_text(value: object) -> str:
-    """Write a `sort_key` as `after` reads it."""
-    return value.isoformat() if isinstance(value, datetime) else str(value)
+def select_tasks(user_id: str, task_filter: TaskFilter) -> Select[*tuple[Any, ...]]:
+    """Select the user's tasks that meet the filter."""
+    return owned_by(user_id).where(*_conditions(task_filter))
 
 
 def _conditions(wanted: TaskFilter) -> Iterator[ColumnElement[bool]]:
@@ -98,3 +73,5 @@ def _conditions(wanted: TaskFilter) -> Iterator[ColumnElement[bool]]:
             col(Task.title).icontains(wanted.search, autoescape=True),
             col(Task.description).icontains(wanted.search, autoescape=True),
         )
+    if wanted.list_id is not None:
+        yield col(Task.list_id) == (None if wanted.list_id == "none" else wanted.list_id)

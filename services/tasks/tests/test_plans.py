@@ -1,0 +1,166 @@
+"""How PostgreSQL answers each query when many users have many rows."""
+
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import event, text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+
+from tasks_service.dependencies.resources import Resources
+from tasks_service.schemas.list import ListMove, ListQuery
+from tasks_service.schemas.query import PageQuery
+from tasks_service.schemas.task import Sort, TaskQuery
+from tasks_service.services import list as list_service
+from tasks_service.services import task_list, trash
+from tasks_service.services.cursor import CursorSealer
+
+USER = "reader-3"
+CURSORS = CursorSealer([b"key"])
+# The third user's lists end in these numbers, live; those of 2000 more are in the trash.
+LIST, OTHER, DELETED = (UUID(int=number) for number in (43, 83, 2043))
+ROWS = """
+INSERT INTO account SELECT 'reader-' || n, 0, now(), now() FROM generate_series(0, 19) n;
+INSERT INTO list (user_id, id, name, position, archived, version, created_at, updated_at,
+  deleted_at)
+SELECT 'reader-' || (n % 20), lpad(to_hex(n), 32, '0')::uuid, 'list ' || n,
+  lpad(to_hex(549755813888 + n), 10, '0'), n % 3 = 0, n, now(), now(),
+  CASE WHEN n > 2000 THEN now() + n * interval '1 s' END
+FROM generate_series(1, 4000) n;
+INSERT INTO task (user_id, id, title, priority, tags, tag_keys, version, created_at, updated_at,
+  due_on, list_id, deleted_at)
+SELECT 'reader-' || (n % 20), gen_random_uuid(), 'task ' || n, n % 5, '{}', '{}', n,
+  now() - n * interval '1 s', now() - n * interval '1 s',
+  CASE WHEN n % 2 = 0 THEN date '2026-01-01' + n % 300 END,
+  CASE WHEN n % 40 < 20 THEN
+    lpad(to_hex(20 * (1 + n / 40 % 99) + n % 20), 32, '0')::uuid END,
+  CASE WHEN n > 8000 THEN now() + n * interval '1 s' END
+FROM generate_series(1, 12000) n;
+ANALYZE account; ANALYZE list; ANALYZE task
+"""
+
+
+@pytest.fixture
+async def connection(app: FastAPI) -> AsyncIterator[AsyncConnection]:
+    """Give a transaction that sees many rows of a few users, and is rolled back."""
+    resources: Resources = app.state.resources
+    async with resources.database.engine.connect() as connection:
+        for statement in ROWS.split(";"):
+            await connection.execute(text(statement))
+        yield connection
+
+
+async def plans_of(
+    connection: AsyncConnection, act: Callable[[AsyncSession], Awaitable[Any]]
+) -> list[str]:
+    """Run a service function and return the plan of each statement it sent."""
+    sent: list[tuple[str, Any]] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        sent.append((statement, parameters))
+
+    event.listen(connection.sync_connection, "before_cursor_execute", note)
+    async with AsyncSession(connection, expire_on_commit=False) as session:
+        await act(session)
+    event.remove(connection.sync_connection, "before_cursor_execute", note)
+    assert sent
+    plans = []
+    for statement, parameters in sent:
+        lines = await connection.exec_driver_sql(f"EXPLAIN {statement}", parameters)
+        plans.append("\n".join(line for (line,) in lines))
+    return plans
+
+
+COLUMNS: dict[Sort, str] = {
+    "created_at": "created_at",
+    "-created_at": "created_at",
+    "updated_at": "updated_at",
+    "-updated_at": "updated_at",
+    "due": "due_ascending",
+    "-due": "due_descending",
+    "priority": "priority",
+    "-priority": "priority",
+    "title": "title_key",
+    "-title": "title_key",
+}
+
+
+@pytest.mark.spec("TASK-17", "TASK-19")
+async def test_each_sort_reads_its_index_in_order_from_any_page(
+    connection: AsyncConnection,
+) -> None:
+    plans: list[tuple[Sort, str]] = []
+    async with AsyncSession(connection) as session:
+        for sort in COLUMNS:
+            query = TaskQuery(sort=sort, limit=10)
+            page = await task_list.list_tasks(session, USER, query, CURSORS)
+            following = query.model_copy(update={"cursor": page.next_cursor})
+            for each in (query, following):
+                act = partial(task_list.list_tasks, user_id=USER, query=each, cursors=CURSORS)
+                (plan,) = await plans_of(connection, act)
+                plans.append((sort, plan))
+
+    for sort, plan in plans:
+        assert f"ix_task_user_id_{COLUMNS[sort]}" in plan
+        assert "Seq Scan" not in plan
+        assert "Sort" not in plan
+
+
+PAGES: dict[str, Callable[[AsyncSession], Awaitable[Any]]] = {
+    "ix_list_user_id_position": lambda session: list_service.list_lists(
+        session, USER, ListQuery(), CURSORS
+    ),
+    "ix_task_user_id_deleted_at": lambda session: trash.list_deleted_tasks(
+        session, USER, PageQuery(limit=20), CURSORS
+    ),
+    "ix_list_user_id_deleted_at": lambda session: trash.list_deleted_lists(
+        session, USER, PageQuery(limit=20), CURSORS
+    ),
+}
+
+
+@pytest.mark.spec("LIST-3", "TRASH-2", "TRASH-6")
+@pytest.mark.parametrize("index", PAGES)
+async def test_each_page_reads_its_index_in_order(connection: AsyncConnection, index: str) -> None:
+    (plan,) = await plans_of(connection, PAGES[index])
+
+    assert index in plan
+    assert "Sort" not in plan
+
+
+ACTS: dict[str, Callable[[AsyncSession], Awaitable[Any]]] = {
+    "the tasks of a list": lambda session: task_list.list_tasks(
+        session, USER, TaskQuery(list_id=LIST), CURSORS
+    ),
+    "the tasks of no list": lambda session: task_list.list_tasks(
+        session, USER, TaskQuery(list_id="none"), CURSORS
+    ),
+    "moving a list behind another": lambda session: list_service.move_list(
+        session, USER, LIST, ListMove(after_id=OTHER)
+    ),
+    "moving a list before another": lambda session: list_service.move_list(
+        session, USER, OTHER, ListMove(before_id=LIST)
+    ),
+    "deleting a list": lambda session: list_service.delete_list(
+        session, USER, LIST, keep_tasks=False
+    ),
+    "restoring a list": lambda session: trash.restore_list(session, USER, DELETED),
+    "purging a list": lambda session: trash.purge_list(session, USER, DELETED),
+    "emptying the trash": lambda session: trash.empty_trash(session, USER),
+}
+
+
+@pytest.mark.spec("LIST-5", "LIST-7", "LIST-8", "TRASH-5", "TRASH-6")
+@pytest.mark.parametrize("act", ACTS)
+async def test_no_statement_reads_the_rows_of_everybody(
+    connection: AsyncConnection, act: str
+) -> None:
+    for plan in await plans_of(connection, ACTS[act]):
+        assert "Seq Scan" not in plan
+        # Each scan of an index starts from the user.
+        conditions = re.findall(r"Index Cond: (.*)", plan)
+        assert all("user_id" in condition for condition in conditions), plan
