@@ -77,6 +77,7 @@ CONDITIONAL = [
     ("PATCH", "", {"title": "New"}),
     ("DELETE", "", None),
     ("POST", "/complete", None),
+    ("POST", "/move", {}),
     ("POST", "/reopen", None),
 ]
 

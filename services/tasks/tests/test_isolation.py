@@ -24,6 +24,8 @@ ROUTES: list[Route] = [
     ("POST", TASKS + "/{id}", {"title": "x"}, {}),
     ("POST", TASKS + "/{id}/complete", None, {}),
     ("POST", TASKS + "/{id}/reopen", None, {}),
+    ("POST", TASKS + "/{id}/move", {}, {}),
+    ("POST", TASKS + "/{id}/move", {"list_id": None}, {"If-Match": '"1"'}),
     ("POST", TASKS + "/{id}/restore", None, {}),
     ("DELETE", "/api/v1/trash/{id}", None, {}),
     ("GET", "/api/tasks/{id}", None, {}),

@@ -14,8 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from tasks_service.dependencies.resources import Resources
 from tasks_service.schemas.list import ListMove, ListQuery
 from tasks_service.schemas.query import PageQuery
-from tasks_service.schemas.task import Sort, TaskQuery
+from tasks_service.schemas.task import Sort, TaskMove, TaskQuery, TaskWrite
 from tasks_service.services import list as list_service
+from tasks_service.services import task as task_service
 from tasks_service.services import task_list, trash
 from tasks_service.services.cursor import CursorSealer
 
@@ -23,6 +24,8 @@ USER = "reader-3"
 CURSORS = CursorSealer([b"key"])
 # The third user's lists end in these numbers, live; those of 2000 more are in the trash.
 LIST, OTHER, DELETED = (UUID(int=number) for number in (43, 83, 2043))
+# Every tenth task has a subtask, the one 20 numbers on; those from 8001 are in the trash.
+TASK, PARENT, CHILD, DELETED_TASK = (UUID(int=number) for number in (3, 143, 163, 8143))
 ROWS = """
 INSERT INTO account SELECT 'reader-' || n, 0, now(), now() FROM generate_series(0, 19) n;
 INSERT INTO list (user_id, id, name, position, archived, version, created_at, updated_at,
@@ -32,19 +35,21 @@ SELECT 'reader-' || (n % 20), lpad(to_hex(n), 32, '0')::uuid, 'list ' || n,
   CASE WHEN n > 2000 THEN now() + n * interval '1 s' END
 FROM generate_series(1, 4000) n;
 INSERT INTO task (user_id, id, title, priority, tags, tag_keys, version, created_at, updated_at,
-  due_on, list_id, deleted_at)
-SELECT 'reader-' || (n % 20), gen_random_uuid(), 'task ' || n, n % 5, '{}', '{}', n,
+  due_on, list_id, parent_id, position, deleted_at)
+SELECT 'reader-' || (n % 20), lpad(to_hex(n), 32, '0')::uuid, 'task ' || n, n % 5, '{}', '{}', n,
   now() - n * interval '1 s', now() - n * interval '1 s',
   CASE WHEN n % 2 = 0 THEN date '2026-01-01' + n % 300 END,
-  CASE WHEN n % 40 < 20 THEN
-    lpad(to_hex(20 * (1 + n / 40 % 99) + n % 20), 32, '0')::uuid END,
+  CASE WHEN n % 400 < 200 THEN
+    lpad(to_hex(20 * (1 + n / 4000) + n % 20), 32, '0')::uuid END,
+  CASE WHEN n % 200 > 160 THEN lpad(to_hex(n - 20), 32, '0')::uuid END,
+  lpad(to_hex(549755813888 + n), 10, '0'),
   CASE WHEN n > 8000 THEN now() + n * interval '1 s' END
 FROM generate_series(1, 12000) n;
 ANALYZE account; ANALYZE list; ANALYZE task
 """
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 async def connection(app: FastAPI) -> AsyncIterator[AsyncConnection]:
     """Give a transaction that sees many rows of a few users, and is rolled back."""
     resources: Resources = app.state.resources
@@ -61,12 +66,15 @@ async def plans_of(
     sent: list[tuple[str, Any]] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        sent.append((statement, parameters))
+        if "SAVEPOINT" not in statement:
+            sent.append((statement, parameters))
 
-    event.listen(connection.sync_connection, "before_cursor_execute", note)
-    async with AsyncSession(connection, expire_on_commit=False) as session:
-        await act(session)
-    event.remove(connection.sync_connection, "before_cursor_execute", note)
+    async with connection.begin_nested() as savepoint:
+        event.listen(connection.sync_connection, "before_cursor_execute", note)
+        async with AsyncSession(connection, expire_on_commit=False) as session:
+            await act(session)
+        event.remove(connection.sync_connection, "before_cursor_execute", note)
+        await savepoint.rollback()
     assert sent
     plans = []
     for statement, parameters in sent:
@@ -86,6 +94,8 @@ COLUMNS: dict[Sort, str] = {
     "-priority": "priority",
     "title": "title_key",
     "-title": "title_key",
+    "position": "position",
+    "-position": "position",
 }
 
 
@@ -112,7 +122,7 @@ async def test_each_sort_reads_its_index_in_order_from_any_page(
 
 PAGES: dict[str, Callable[[AsyncSession], Awaitable[Any]]] = {
     "ix_list_user_id_position": lambda session: list_service.list_lists(
-        session, USER, ListQuery(), CURSORS
+        session, USER, ListQuery(limit=10), CURSORS
     ),
     "ix_task_user_id_deleted_at": lambda session: trash.list_deleted_tasks(
         session, USER, PageQuery(limit=20), CURSORS
@@ -132,6 +142,20 @@ async def test_each_page_reads_its_index_in_order(connection: AsyncConnection, i
     assert "Sort" not in plan
 
 
+@pytest.mark.spec("TASK-26")
+@pytest.mark.parametrize("list_id", [LIST, "none"])
+async def test_a_list_is_read_in_the_order_of_its_positions(
+    connection: AsyncConnection, list_id: Any
+) -> None:
+    query = TaskQuery(list_id=list_id, sort="position", limit=2)
+    (plan,) = await plans_of(
+        connection, partial(task_list.list_tasks, user_id=USER, query=query, cursors=CURSORS)
+    )
+
+    assert "position" in plan
+    assert "Sort" not in plan
+
+
 ACTS: dict[str, Callable[[AsyncSession], Awaitable[Any]]] = {
     "the tasks of a list": lambda session: task_list.list_tasks(
         session, USER, TaskQuery(list_id=LIST), CURSORS
@@ -139,6 +163,21 @@ ACTS: dict[str, Callable[[AsyncSession], Awaitable[Any]]] = {
     "the tasks of no list": lambda session: task_list.list_tasks(
         session, USER, TaskQuery(list_id="none"), CURSORS
     ),
+    "the subtasks of a task": lambda session: task_list.list_tasks(
+        session, USER, TaskQuery(parent_id=PARENT), CURSORS
+    ),
+    "creating a subtask": lambda session: task_service.create_task(
+        session, USER, TaskWrite(title="x", parent_id=PARENT)
+    ),
+    "moving a task behind another, its subtasks with it": lambda session: task_service.move_task(
+        session, USER, PARENT, TaskMove(list_id=OTHER)
+    ),
+    "moving a task before another, under a parent": lambda session: task_service.move_task(
+        session, USER, TASK, TaskMove(parent_id=PARENT, before_id=CHILD)
+    ),
+    "deleting a task": lambda session: task_service.delete_task(session, USER, PARENT),
+    "restoring a task": lambda session: trash.restore_task(session, USER, DELETED_TASK),
+    "purging a task": lambda session: trash.purge_task(session, USER, DELETED_TASK),
     "moving a list behind another": lambda session: list_service.move_list(
         session, USER, LIST, ListMove(after_id=OTHER)
     ),
@@ -154,7 +193,9 @@ ACTS: dict[str, Callable[[AsyncSession], Awaitable[Any]]] = {
 }
 
 
-@pytest.mark.spec("LIST-5", "LIST-7", "LIST-8", "TRASH-5", "TRASH-6")
+@pytest.mark.spec(
+    "SUB-3", "SUB-4", "SUB-6", "TASK-27", "LIST-5", "LIST-7", "LIST-8", "TRASH-5", "TRASH-6"
+)
 @pytest.mark.parametrize("act", ACTS)
 async def test_no_statement_reads_the_rows_of_everybody(
     connection: AsyncConnection, act: str

@@ -32,6 +32,8 @@ async def things_to_write_to(user: AsyncClient) -> dict[str, str]:
     for name, path, body in (
         ("id", "tasks", {"title": "x"}),
         ("trashed", "tasks", {"title": "x"}),
+        ("first", "tasks", {"title": "x"}),
+        ("second", "tasks", {"title": "x"}),
         ("list", "lists", {"name": "x"}),
         ("other", "lists", {"name": "x"}),
         ("third", "lists", {"name": "x"}),
@@ -56,6 +58,11 @@ async def things_to_write_to(user: AsyncClient) -> dict[str, str]:
         ("POST /api/v1/tasks/{id}/restore", None, 2),
         ("GET /api/tasks", None, 1),
         ("POST /api/v1/tasks", {"title": "x", "list_id": "{list}"}, 3),
+        ("POST /api/v1/tasks", {"title": "x", "parent_id": "{id}"}, 3),
+        ("PATCH /api/v1/tasks/{id}", {"list_id": "{list}"}, 5),
+        ("PATCH /api/v1/tasks/{id}", {"parent_id": "{second}"}, 5),
+        ("POST /api/v1/tasks/{id}/move", {}, 3),
+        ("POST /api/v1/tasks/{id}/move", {"before_id": "{second}"}, 4),
         ("GET /api/v1/lists", None, 1),
         ("POST /api/v1/lists", {"name": "x"}, 2),
         ("GET /api/v1/lists/{list}", None, 1),
@@ -70,7 +77,7 @@ async def things_to_write_to(user: AsyncClient) -> dict[str, str]:
         ("DELETE /api/v1/trash", None, 4),
         ("DELETE /api/v1/trash/{trashed}", None, 2),
         ("DELETE /api/v1/trash/lists/{gone}", None, 2),
-        ("POST /api/v1/tasks/{trashed}/restore", None, 3),
+        ("POST /api/v1/tasks/{trashed}/restore", None, 5),
     ],
 )
 async def test_each_endpoint_costs_so_many_statements(

@@ -53,6 +53,9 @@ class Task(Table, table=True):
         ForeignKeyConstraint(
             ["user_id", "list_id"], ["list.user_id", "list.id"], ondelete="CASCADE"
         ),
+        ForeignKeyConstraint(
+            ["user_id", "parent_id"], ["task.user_id", "task.id"], ondelete="CASCADE"
+        ),
         CheckConstraint("char_length(title) BETWEEN 1 AND 200", name="title_length"),
         CheckConstraint("char_length(description) <= 10000", name="description_length"),
         CheckConstraint("priority BETWEEN 0 AND 4", name="priority_known"),
@@ -62,6 +65,9 @@ class Task(Table, table=True):
             "cardinality(tags) <= 20 AND cardinality(tag_keys) = cardinality(tags)",
             name="tag_count",
         ),
+        CheckConstraint("cardinality(reminders) <= 10", name="reminder_count"),
+        CheckConstraint("parent_id <> id", name="parent_other"),
+        CheckConstraint("char_length(position) BETWEEN 10 AND 200", name="position_length"),
         # Each serves one sort of the list, read forwards or backwards: a user's tasks, in order.
         _live("created_at"),
         _live("updated_at"),
@@ -69,6 +75,23 @@ class Task(Table, table=True):
         _live("due_descending"),
         _live("priority"),
         _live("title_key"),
+        _live("position"),
+        # Serves the tasks of one list in their order, and the neighbours of one.
+        Index(
+            "ix_task_user_id_list_id_position",
+            "user_id",
+            "list_id",
+            "position",
+            "id",
+            postgresql_where=text("deleted_at IS NULL"),
+        ),
+        # Serves the subtasks of a task, in the trash too, and the foreign key.
+        Index(
+            "ix_task_user_id_parent_id",
+            "user_id",
+            "parent_id",
+            postgresql_where=text("parent_id IS NOT NULL"),
+        ),
         # Serves the trash, deleted last first.
         Index(
             "ix_task_user_id_deleted_at",
@@ -97,9 +120,16 @@ class Task(Table, table=True):
     due_on: date | None
     due_at: datetime | None = Field(sa_type=UtcDateTime)
     time_zone: str | None = Field(sa_type=Text)
+    start_at: datetime | None = Field(sa_type=UtcDateTime)
+    # The defaults are for the release before, which writes neither reminders nor positions.
+    reminders: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False, server_default="{}"))
     tags: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))
     tag_keys: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))
     list_id: UUID | None
+    parent_id: UUID | None
+    position: str = Field(
+        sa_column=Column(Text(collation="C"), nullable=False, server_default="8000000000")
+    )
     version: int = Field(sa_type=BigInteger)
     created_at: datetime = Field(sa_type=UtcDateTime)
     updated_at: datetime = Field(sa_type=UtcDateTime)

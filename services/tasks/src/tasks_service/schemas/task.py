@@ -10,12 +10,14 @@ from tasks_service.priority import Priority
 from tasks_service.schemas.body import ABSENT, PartialBody, RequestBody
 from tasks_service.schemas.fields import Description, Tag, Tags, TimeZone, Title
 from tasks_service.schemas.instant import BoundText, DateText, InstantText
+from tasks_service.schemas.move import Place
 from tasks_service.schemas.query import IdOrNone, PageQuery, QueryBool
+from tasks_service.schemas.reminder import Reminders
 
-SortField = Literal["created_at", "updated_at", "due", "priority", "title"]
+SortField = Literal["created_at", "updated_at", "due", "priority", "title", "position"]
 Sort = Literal[
     "created_at", "-created_at", "updated_at", "-updated_at", "due", "-due",
-    "priority", "-priority", "title", "-title",
+    "priority", "-priority", "title", "-title", "position", "-position",
 ]  # fmt: skip
 
 
@@ -33,8 +35,12 @@ class TaskRead(BaseModel):
     due_on: date | None = Field(description="Due on a date, wherever the user is.")
     due_at: datetime | None = Field(description="Due at an instant.")
     time_zone: str | None = Field(description="IANA zone in which `due_at` was meant.")
+    start_at: datetime | None
+    reminders: list[str] = Field(description="Instants, and durations before the task is due.")
     tags: list[str]
     list_id: UUID | None = Field(description="The list it is in.")
+    parent_id: UUID | None = Field(description="The task it stands under.")
+    position: str = Field(description="Its place in its list; sorts bytewise.")
     version: int
     created_at: datetime
     updated_at: datetime
@@ -58,8 +64,13 @@ class TaskWrite(RequestBody):
     due_on: DateText | None = Field(default=None, description="Excludes `due_at`.")
     due_at: InstantText | None = Field(default=None, description="Excludes `due_on`.")
     time_zone: TimeZone | None = Field(default=None, description="IANA name; needs `due_at`.")
+    start_at: InstantText | None = None
+    reminders: Reminders = Field(default=[])
     tags: Tags = Field(default=[])
-    list_id: UUID | None = Field(default=None, description="One of the caller's lists.")
+    list_id: UUID | None = Field(
+        default=None, description="One of the caller's lists; a subtask is in its parent's."
+    )
+    parent_id: UUID | None = Field(default=None, description="Another of the caller's tasks.")
 
 
 class TaskPatch(PartialBody):
@@ -72,8 +83,18 @@ class TaskPatch(PartialBody):
     due_on: DateText | None = None
     due_at: InstantText | None = None
     time_zone: TimeZone | None = None
+    start_at: InstantText | None = None
+    reminders: Reminders = ABSENT
     tags: Tags = ABSENT
     list_id: UUID | None = None
+    parent_id: UUID | None = None
+
+
+class TaskMove(Place, PartialBody):
+    """Where to put the task; a list or parent that is left out stays, null is none."""
+
+    list_id: UUID | None = None
+    parent_id: UUID | None = None
 
 
 class TaskQuery(PageQuery):
@@ -88,7 +109,10 @@ class TaskQuery(PageQuery):
     due_after: BoundText | None = Field(
         default=None, description="Inclusive; a date means its midnight in UTC."
     )
+    updated_after: BoundText | None = Field(default=None, description="Inclusive.")
+    has_due: QueryBool | None = Field(default=None, description="Whether it is due at all.")
     list_id: IdOrNone | None = Field(default=None, description="A list's id, or `none`.")
+    parent_id: IdOrNone | None = Field(default=None, description="A task's id, or `none`.")
     sort: Sort = Field(
         default="-created_at",
         description="`-` for descending; ties by id; without a due time last either way.",

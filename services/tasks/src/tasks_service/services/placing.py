@@ -10,7 +10,7 @@ from sqlmodel import col
 
 from service_kit.errors import ValidationFailedError
 from service_kit.problems import ProblemField
-from tasks_service.models import TaskList
+from tasks_service.models import Task, TaskList
 from tasks_service.schemas.move import Place
 from tasks_service.services.account import Stamp
 from tasks_service.services.position import (
@@ -25,7 +25,7 @@ from tasks_service.services.position import (
 class Siblings(NamedTuple):
     """The rows that are ordered together: those of a table that meet the conditions."""
 
-    table: type[TaskList]
+    table: type[Task] | type[TaskList]
     conditions: tuple[ColumnElement[bool], ...]
 
 

@@ -46,5 +46,8 @@ def _task_filter(query: TaskQuery) -> TaskFilter:
         tags=query.tag,
         due_before=query.due_before,
         due_after=query.due_after,
+        updated_after=query.updated_after,
+        has_due=query.has_due,
         list_id=query.list_id,
+        parent_id=query.parent_id,
     )

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, or_
+from sqlalchemy import ColumnElement, Select, func, or_
 from sqlalchemy.orm import Mapped
 from sqlmodel import col
 
@@ -26,7 +26,10 @@ class TaskFilter:
     due_before: datetime | None = None
     due_after: datetime | None = None
     search: str | None = None
+    updated_after: datetime | None = None
+    has_due: bool | None = None
     list_id: UUID | Literal["none"] | None = None
+    parent_id: UUID | Literal["none"] | None = None
 
 
 def _both_ways(name: str, column: Mapped[Any], read: Callable[[str], Any]) -> dict[str, Keyset]:
@@ -45,6 +48,7 @@ KEYSETS: Mapping[str, Keyset] = {
     "-due": Keyset(col(Task.due_descending), col(Task.id), descending=True),
     **_both_ways("priority", col(Task.priority), Priority),
     **_both_ways("title", col(Task.title_key), str),
+    **_both_ways("position", col(Task.position), str),
 }
 
 
@@ -73,5 +77,17 @@ def _conditions(wanted: TaskFilter) -> Iterator[ColumnElement[bool]]:
             col(Task.title).icontains(wanted.search, autoescape=True),
             col(Task.description).icontains(wanted.search, autoescape=True),
         )
-    if wanted.list_id is not None:
-        yield col(Task.list_id) == (None if wanted.list_id == "none" else wanted.list_id)
+    if wanted.updated_after is not None:
+        yield col(Task.updated_at) >= wanted.updated_after
+    if wanted.has_due is not None:
+        yield (func.num_nonnulls(col(Task.due_on), col(Task.due_at)) > 0).is_(wanted.has_due)
+    yield from _of_home(wanted)
+
+
+def _of_home(wanted: TaskFilter) -> Iterator[ColumnElement[bool]]:
+    for column, wanted_id in (
+        (col(Task.list_id), wanted.list_id),
+        (col(Task.parent_id), wanted.parent_id),
+    ):
+        if wanted_id is not None:
+            yield column == (None if wanted_id == "none" else wanted_id)

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from sqlalchemy import Uuid, any_, delete, literal, select, update
+from sqlalchemy import Uuid, any_, case, delete, literal, select, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
@@ -15,8 +15,15 @@ from tasks_service.schemas.task import TaskPage, TaskRead
 from tasks_service.services.account import next_version
 from tasks_service.services.cursor import CursorSealer
 from tasks_service.services.keyset import Keyset, PageRequest, read_page
-from tasks_service.services.list_rows import LIST_COLUMNS, as_list, deleted_lists, get_any_list
-from tasks_service.services.task_rows import TASK_COLUMNS, as_task, deleted_of, get_any
+from tasks_service.services.list_rows import (
+    LIST_COLUMNS,
+    as_list,
+    deleted_lists,
+    get_any_list,
+    owned_lists,
+)
+from tasks_service.services.subtasks import Home, with_subtasks
+from tasks_service.services.task_rows import as_task, deleted_of, get_any, get_owned, owned_by
 
 # So many are purged in one transaction: a full trash must hold up nobody's writes for long.
 _AT_ONCE = 2000
@@ -47,29 +54,43 @@ async def list_deleted_lists(
 
 
 async def restore_task(session: AsyncSession, user_id: str, task_id: UUID) -> TaskRead:
-    """Bring a task back, into its list if that is still there. Raises `TaskNotFoundError`."""
+    """Bring a task back with the subtasks that went with it, to what is left of where it was.
+
+    Raises `TaskNotFoundError`.
+    """
     async with session.begin() as transaction:
         stamp = await next_version(session, user_id)
         current = await get_any(session, user_id, task_id)
         if current.deleted_at is None:
             await transaction.rollback()
             return current
-        list_id = (
-            select(col(TaskList.id))
-            .where(
-                col(TaskList.user_id) == user_id,
-                col(TaskList.id) == current.list_id,
-                col(TaskList.deleted_at).is_(None),
-            )
-            .scalar_subquery()
-        )
-        result = await session.execute(
+        home = await _home_left(session, user_id, current)
+        await session.execute(
             update(Task)
-            .where(col(Task.user_id) == user_id, col(Task.id) == task_id)
-            .values(deleted_at=None, list_id=list_id, version=stamp.version, updated_at=stamp.at)
-            .returning(*TASK_COLUMNS)
+            .where(*with_subtasks(user_id, task_id, current.deleted_at))
+            .values(
+                deleted_at=None,
+                list_id=home.list_id,
+                parent_id=case(
+                    (col(Task.id) == task_id, home.parent_id), else_=col(Task.parent_id)
+                ),
+                version=stamp.version,
+                updated_at=stamp.at,
+            )
+            .execution_options(synchronize_session=False)
         )
-        return as_task(result.one())
+        return await get_owned(session, user_id, task_id)
+
+
+async def _home_left(session: AsyncSession, user_id: str, task: TaskRead) -> Home:
+    """Return what is left of where a deleted task was."""
+    if task.parent_id is not None:
+        found = await session.execute(owned_by(user_id).where(col(Task.id) == task.parent_id))
+        parent = found.one_or_none()
+        if parent is not None:
+            return Home(parent.list_id, parent.id)
+    own_list = owned_lists(user_id).where(col(TaskList.id) == task.list_id)
+    return Home(await session.scalar(own_list), None)
 
 
 async def restore_list(session: AsyncSession, user_id: str, list_id: UUID) -> ListRead:
@@ -101,7 +122,7 @@ async def restore_list(session: AsyncSession, user_id: str, list_id: UUID) -> Li
 
 
 async def purge_task(session: AsyncSession, user_id: str, task_id: UUID) -> None:
-    """Remove a task in the trash for good. Raises `TaskNotFoundError`."""
+    """Remove a task in the trash and the subtasks under it for good. Raises `TaskNotFoundError`."""
     async with session.begin():
         await next_version(session, user_id)
         purged = await session.scalar(

@@ -20,7 +20,7 @@ from tasks_service.errors import (
     TaskNotFoundError,
     UnsupportedMediaTypeError,
 )
-from tasks_service.schemas.task import TaskPage, TaskPatch, TaskQuery, TaskRead, TaskWrite
+from tasks_service.schemas.task import TaskMove, TaskPage, TaskPatch, TaskQuery, TaskRead, TaskWrite
 from tasks_service.services import task as task_service
 from tasks_service.services import task_list as task_list_service
 from tasks_service.services import trash as trash_service
@@ -116,7 +116,7 @@ async def update_task(
 async def delete_task(
     task_id: UUID, user_id: CurrentUserId, session: DatabaseSession, if_match: IfMatch
 ) -> None:
-    """Move a task to the trash."""
+    """Move a task to the trash, with its subtasks."""
     await task_service.delete_task(session, user_id, task_id, if_match)
 
 
@@ -152,7 +152,24 @@ async def reopen_task(
     )
 
 
+@router.post(
+    "/{task_id}/move",
+    response_model=TaskRead,
+    responses=problem(TaskNotFoundError, PreconditionFailedError, *_BODY_ERRORS),
+)
+async def move_task(
+    task_id: UUID,
+    move: TaskMove,
+    user_id: CurrentUserId,
+    session: DatabaseSession,
+    if_match: IfMatch,
+) -> Response:
+    """Put a task into a list, under a parent, and beside a sibling or behind all."""
+    moved = await task_service.move_task(session, user_id, task_id, move, if_match)
+    return versioned_answer(moved)
+
+
 @router.post("/{task_id}/restore", response_model=TaskRead, responses=problem(TaskNotFoundError))
 async def restore_task(task_id: UUID, user_id: CurrentUserId, session: DatabaseSession) -> Response:
-    """Bring a task back from the trash."""
+    """Bring a task back from the trash, with the subtasks that went with it."""
     return versioned_answer(await trash_service.restore_task(session, user_id, task_id))

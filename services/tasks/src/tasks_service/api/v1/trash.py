@@ -66,5 +66,5 @@ async def purge_list(list_id: UUID, user_id: CurrentUserId, session: DatabaseSes
 
 @router.delete("/{task_id}", status_code=204, responses=problem(TaskNotFoundError))
 async def purge_task(task_id: UUID, user_id: CurrentUserId, session: DatabaseSession) -> None:
-    """Remove a task in the trash for good."""
+    """Remove a task in the trash and the subtasks under it for good."""
     await trash_service.purge_task(session, user_id, task_id)
