@@ -16,6 +16,7 @@ from tasks_service.schemas.list import ListMove, ListQuery
 from tasks_service.schemas.query import PageQuery
 from tasks_service.schemas.task import Sort, TaskMove, TaskQuery, TaskWrite
 from tasks_service.services import list as list_service
+from tasks_service.services import tag as tag_service
 from tasks_service.services import task as task_service
 from tasks_service.services import task_list, trash
 from tasks_service.services.cursor import CursorSealer
@@ -36,7 +37,9 @@ SELECT 'reader-' || (n % 20), lpad(to_hex(n), 32, '0')::uuid, 'list ' || n,
 FROM generate_series(1, 4000) n;
 INSERT INTO task (user_id, id, title, priority, tags, tag_keys, version, created_at, updated_at,
   due_on, list_id, parent_id, position, deleted_at)
-SELECT 'reader-' || (n % 20), lpad(to_hex(n), 32, '0')::uuid, 'task ' || n, n % 5, '{}', '{}', n,
+SELECT 'reader-' || (n % 20), lpad(to_hex(n), 32, '0')::uuid, 'task ' || n, n % 5,
+  CASE WHEN n % 3 = 0 THEN ARRAY['T' || n % 500] ELSE '{}' END,
+  CASE WHEN n % 3 = 0 THEN ARRAY['t' || n % 500] ELSE '{}' END, n,
   now() - n * interval '1 s', now() - n * interval '1 s',
   CASE WHEN n % 2 = 0 THEN date '2026-01-01' + n % 300 END,
   CASE WHEN n % 400 < 200 THEN
@@ -45,7 +48,7 @@ SELECT 'reader-' || (n % 20), lpad(to_hex(n), 32, '0')::uuid, 'task ' || n, n % 
   lpad(to_hex(549755813888 + n), 10, '0'),
   CASE WHEN n > 8000 THEN now() + n * interval '1 s' END
 FROM generate_series(1, 12000) n;
-ANALYZE account; ANALYZE list; ANALYZE task
+ANALYZE account; ANALYZE list; ANALYZE task; ANALYZE tag; ANALYZE task_tag
 """
 
 
@@ -120,6 +123,26 @@ async def test_each_sort_reads_its_index_in_order_from_any_page(
         assert "Sort" not in plan
 
 
+async def tag_ids(session: AsyncSession) -> list[UUID]:
+    """Return the ids of the reader's first tags, and end the transaction that read them."""
+    page = await tag_service.list_tags(session, USER, PageQuery(limit=2), CURSORS)
+    await session.rollback()
+    return [tag.id for tag in page.items]
+
+
+async def rename_a_tag(session: AsyncSession) -> None:
+    """Give a tag the name of another."""
+    first, second = await tag_ids(session)
+    name = (await tag_service.get_tag(session, USER, second)).name
+    await session.rollback()
+    await tag_service.rename_tag(session, USER, first, name)
+
+
+async def delete_a_tag(session: AsyncSession) -> None:
+    """Delete a tag."""
+    await tag_service.delete_tag(session, USER, (await tag_ids(session))[0])
+
+
 PAGES: dict[str, Callable[[AsyncSession], Awaitable[Any]]] = {
     "ix_list_user_id_position": lambda session: list_service.list_lists(
         session, USER, ListQuery(limit=10), CURSORS
@@ -163,6 +186,12 @@ ACTS: dict[str, Callable[[AsyncSession], Awaitable[Any]]] = {
     "the tasks of no list": lambda session: task_list.list_tasks(
         session, USER, TaskQuery(list_id="none"), CURSORS
     ),
+    "the tasks with two tags": lambda session: task_list.list_tasks(
+        session, USER, TaskQuery(tag=["t3", "T6"]), CURSORS
+    ),
+    "the tags": lambda session: tag_service.list_tags(session, USER, PageQuery(), CURSORS),
+    "renaming a tag to another": rename_a_tag,
+    "deleting a tag": delete_a_tag,
     "the subtasks of a task": lambda session: task_list.list_tasks(
         session, USER, TaskQuery(parent_id=PARENT), CURSORS
     ),

@@ -32,7 +32,7 @@ async def things_to_write_to(user: AsyncClient) -> dict[str, str]:
     for name, path, body in (
         ("id", "tasks", {"title": "x"}),
         ("trashed", "tasks", {"title": "x"}),
-        ("first", "tasks", {"title": "x"}),
+        ("first", "tasks", {"title": "x", "tags": ["a", "other"]}),
         ("second", "tasks", {"title": "x"}),
         ("list", "lists", {"name": "x"}),
         ("other", "lists", {"name": "x"}),
@@ -41,6 +41,7 @@ async def things_to_write_to(user: AsyncClient) -> dict[str, str]:
     ):
         created = await user.post(f"/api/v1/{path}", json=body)
         made[name] = created.json()["id"]
+    made["tag"] = (await user.get("/api/v1/tags")).json()["items"][0]["id"]
     await user.delete(f"{TASKS}/{made['trashed']}")
     await user.delete(f"/api/v1/lists/{made['gone']}")
     return made
@@ -63,6 +64,13 @@ async def things_to_write_to(user: AsyncClient) -> dict[str, str]:
         ("PATCH /api/v1/tasks/{id}", {"parent_id": "{second}"}, 5),
         ("POST /api/v1/tasks/{id}/move", {}, 3),
         ("POST /api/v1/tasks/{id}/move", {"before_id": "{second}"}, 4),
+        ("POST /api/v1/tasks", {"title": "x", "tags": ["a", "b"]}, 2),
+        ("GET /api/v1/tasks?tag=a&tag=b", None, 1),
+        ("GET /api/v1/tags", None, 1),
+        ("GET /api/v1/tags/{tag}", None, 1),
+        ("PATCH /api/v1/tags/{tag}", {"name": "new"}, 6),
+        ("PATCH /api/v1/tags/{tag}", {"name": "other"}, 8),
+        ("DELETE /api/v1/tags/{tag}", None, 4),
         ("GET /api/v1/lists", None, 1),
         ("POST /api/v1/lists", {"name": "x"}, 2),
         ("GET /api/v1/lists/{list}", None, 1),
@@ -85,7 +93,10 @@ async def test_each_endpoint_costs_so_many_statements(
 ) -> None:
     ids = await things_to_write_to(alice)
     method, path = request_line.split()
-    filled = {name: str(value).format(**ids) for name, value in (body or {}).items()}
+    filled = {
+        name: value.format(**ids) if isinstance(value, str) else value
+        for name, value in (body or {}).items()
+    }
 
     with counted(app) as sent:
         response = await alice.request(

@@ -29,6 +29,18 @@ class ListNotFoundError(ServiceError):
         super().__init__("You have no list with this id.")
 
 
+class TagNotFoundError(ServiceError):
+    """The tag does not exist, or belongs to somebody else."""
+
+    status: ClassVar[int] = 404
+    code: ClassVar[str] = "tag_not_found"
+    title: ClassVar[str] = "Tag not found"
+
+    def __init__(self) -> None:
+        # Without the id, as for a task.
+        super().__init__("You have no tag with this id.")
+
+
 class PreconditionFailedError(ServiceError):
     """The task or list is not in the state the request was conditional on.
 

@@ -3,6 +3,7 @@
 from tasks_service.models.account import Account
 from tasks_service.models.base import metadata
 from tasks_service.models.list import TaskList
+from tasks_service.models.tag import Tag, TaskTag
 from tasks_service.models.task import Task
 
-__all__ = ["Account", "Task", "TaskList", "metadata"]
+__all__ = ["Account", "Tag", "Task", "TaskList", "TaskTag", "metadata"]

@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, func, or_
+from sqlalchemy import ColumnElement, Select, exists, func, or_
 from sqlalchemy.orm import Mapped
 from sqlmodel import col
 
-from tasks_service.models import Task
+from tasks_service.models import Tag, Task, TaskTag
 from tasks_service.priority import Priority
 from tasks_service.services.keyset import Keyset
 from tasks_service.services.task_rows import owned_by
@@ -63,8 +63,8 @@ def _conditions(wanted: TaskFilter) -> Iterator[ColumnElement[bool]]:
         yield completed_at.is_not(None) if wanted.completed else completed_at.is_(None)
     if wanted.priorities:
         yield col(Task.priority).in_(sorted(set(wanted.priorities)))
-    if wanted.tags:
-        yield col(Task.tag_keys).contains([tag.casefold() for tag in wanted.tags])
+    for tag in wanted.tags:
+        yield _tagged(tag)
     if wanted.due_before is not None:
         # No due time is infinitely late in this column, so before nothing.
         yield col(Task.due_ascending) < wanted.due_before
@@ -82,6 +82,16 @@ def _conditions(wanted: TaskFilter) -> Iterator[ColumnElement[bool]]:
     if wanted.has_due is not None:
         yield (func.num_nonnulls(col(Task.due_on), col(Task.due_at)) > 0).is_(wanted.has_due)
     yield from _of_home(wanted)
+
+
+def _tagged(name: str) -> ColumnElement[bool]:
+    return exists().where(
+        col(TaskTag.user_id) == col(Task.user_id),
+        col(TaskTag.task_id) == col(Task.id),
+        col(Tag.user_id) == col(TaskTag.user_id),
+        col(Tag.id) == col(TaskTag.tag_id),
+        col(Tag.key) == name.casefold(),
+    )
 
 
 def _of_home(wanted: TaskFilter) -> Iterator[ColumnElement[bool]]:
