@@ -105,3 +105,18 @@ async def test_each_endpoint_costs_so_many_statements(
 
     assert response.is_success
     assert len(sent) == statements
+
+
+@pytest.mark.parametrize(("times", "statements"), [(1, 8), (2, 2)])
+async def test_a_create_that_may_be_repeated_costs_so_many_statements(
+    app: FastAPI, alice: AsyncClient, times: int, statements: int
+) -> None:
+    key = {"Idempotency-Key": "k"}
+    for _ in range(times - 1):
+        await alice.post(TASKS, json={"title": "x"}, headers=key)
+
+    with counted(app) as sent:
+        response = await alice.post(TASKS, json={"title": "x"}, headers=key)
+
+    assert response.status_code == 201
+    assert len(sent) == statements

@@ -70,6 +70,31 @@ class PreconditionRequiredError(ServiceError):
         super().__init__("Send If-None-Match: * to create the task, or If-Match to replace it.")
 
 
+class IdempotencyKeyReusedError(ServiceError):
+    """The key was used for another request."""
+
+    status: ClassVar[int] = 422
+    code: ClassVar[str] = "idempotency_key_reused"
+    title: ClassVar[str] = "Idempotency key reused"
+
+    def __init__(self) -> None:
+        super().__init__("This Idempotency-Key was used with another body; make a new one.")
+
+
+class IdempotencyKeyInUseError(ServiceError):
+    """The first request with the key is still running."""
+
+    status: ClassVar[int] = 409
+    code: ClassVar[str] = "idempotency_key_in_use"
+    title: ClassVar[str] = "Idempotency key in use"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A request with this Idempotency-Key is still running; try again shortly.",
+            headers={"Retry-After": "1"},
+        )
+
+
 class InvalidCursorError(ServiceError):
     """The cursor was not made by this service for this user and this query."""
 

@@ -5,7 +5,7 @@ from pydantic import BaseModel
 
 from tasks_service.schemas.entity_tags import EntityTags, etag
 from tasks_service.schemas.list import ListRead
-from tasks_service.schemas.task import TaskRead
+from tasks_service.schemas.task import TaskRead, WrittenTask
 
 # Others may not store it, and its owner must ask whether it still holds.
 _PRIVATE = {"Cache-Control": "private, no-cache"}
@@ -21,6 +21,12 @@ def json_answer(
         headers=_PRIVATE | (headers or {}),
         media_type="application/json",
     )
+
+
+def written_answer(task: WrittenTask, location: str) -> Response:
+    """Answer 201 with a task as it was written, now or when the same was asked first."""
+    headers = _PRIVATE | {"ETag": etag(task.version), "Location": location}
+    return Response(task.json, 201, headers, "application/json")
 
 
 def versioned_answer(

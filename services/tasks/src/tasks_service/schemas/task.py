@@ -1,7 +1,7 @@
 """Tasks as `/api/v1` takes and answers them."""
 
 from datetime import date, datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
@@ -45,6 +45,14 @@ class TaskRead(BaseModel):
     created_at: datetime
     updated_at: datetime
     deleted_at: datetime | None = Field(description="When it went to the trash.")
+
+
+class WrittenTask(NamedTuple):
+    """A task as it was answered when it was written, even by the release before."""
+
+    id: UUID
+    version: int
+    json: str
 
 
 class TaskPage(BaseModel):

@@ -10,9 +10,10 @@ from uuid_utils.compat import uuid7
 from tasks_service.errors import PreconditionRequiredError
 from tasks_service.models import Task
 from tasks_service.schemas.entity_tags import EntityTags, Preconditions
-from tasks_service.schemas.task import TaskMove, TaskPatch, TaskRead, TaskWrite
-from tasks_service.services.account import next_version
+from tasks_service.schemas.task import TaskMove, TaskPatch, TaskRead, TaskWrite, WrittenTask
+from tasks_service.services.account import next_version, writing
 from tasks_service.services.conditions import require_match
+from tasks_service.services.idempotency import KeyedRequest, find_answer, keep_answer
 from tasks_service.services.subtasks import with_subtasks
 from tasks_service.services.task_rows import get_owned
 from tasks_service.services.task_write import Change, change_task, insert_task
@@ -38,6 +39,28 @@ async def create_task(session: AsyncSession, user_id: str, task: TaskWrite) -> T
     Raises `ValidationFailedError` if it is due twice.
     """
     return await insert_task(session, user_id, uuid7(), task)
+
+
+async def create_task_once(
+    session: AsyncSession, user_id: str, task: TaskWrite, key: str | None
+) -> WrittenTask:
+    """Create a task under an id of ours, or return the one made before under the same key.
+
+    Raises `ValidationFailedError`, `IdempotencyKeyReusedError` and `IdempotencyKeyInUseError`.
+    """
+    if key is None:
+        return _written(await create_task(session, user_id, task))
+    request = KeyedRequest(user_id, "POST /api/v1/tasks", key, task.model_dump_json())
+    async with writing(session):
+        done = await find_answer(session, request)
+        if done is None:
+            done = _written(await create_task(session, user_id, task))
+            await keep_answer(session, request, done)
+        return done
+
+
+def _written(task: TaskRead) -> WrittenTask:
+    return WrittenTask(task.id, task.version, task.model_dump_json())
 
 
 async def put_task(
@@ -120,7 +143,7 @@ async def delete_task(
 
     Raises `TaskNotFoundError` and `PreconditionFailedError`.
     """
-    async with session.begin():
+    async with writing(session):
         stamp = await next_version(session, user_id)
         require_match(await get_owned(session, user_id, task_id), if_match)
         await session.execute(

@@ -15,7 +15,7 @@ from tasks_service.models import Task
 from tasks_service.schemas.entity_tags import EntityTags
 from tasks_service.schemas.move import Place
 from tasks_service.schemas.task import TaskRead, TaskWrite
-from tasks_service.services.account import Stamp, next_version
+from tasks_service.services.account import Stamp, next_version, writing
 from tasks_service.services.conditions import require_match
 from tasks_service.services.placing import Siblings, place
 from tasks_service.services.position import last_position
@@ -40,7 +40,7 @@ async def insert_task(
     Raises `PreconditionFailedError` if there is one with this id, and `ValidationFailedError`.
     """
     require_one_due(dict(task))
-    async with session.begin():
+    async with writing(session):
         stamp = await next_version(session, user_id)
         home = await find_home(session, user_id, dict(task), None)
         values = _columns(dict(task) | home._asdict(), stamp)
@@ -69,7 +69,7 @@ async def change_task(
 
     Raises `TaskNotFoundError`, `PreconditionFailedError` and `ValidationFailedError`.
     """
-    async with session.begin() as transaction:
+    async with writing(session) as transaction:
         stamp = await next_version(session, user_id)
         current = await get_owned(session, user_id, task_id)
         require_match(current, if_match)

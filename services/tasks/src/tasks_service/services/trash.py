@@ -12,7 +12,7 @@ from tasks_service.models import Task, TaskList
 from tasks_service.schemas.list import ListPage, ListRead
 from tasks_service.schemas.query import PageQuery
 from tasks_service.schemas.task import TaskPage, TaskRead
-from tasks_service.services.account import next_version
+from tasks_service.services.account import next_version, writing
 from tasks_service.services.cursor import CursorSealer
 from tasks_service.services.keyset import Keyset, PageRequest, read_page
 from tasks_service.services.list_rows import (
@@ -58,7 +58,7 @@ async def restore_task(session: AsyncSession, user_id: str, task_id: UUID) -> Ta
 
     Raises `TaskNotFoundError`.
     """
-    async with session.begin() as transaction:
+    async with writing(session) as transaction:
         stamp = await next_version(session, user_id)
         current = await get_any(session, user_id, task_id)
         if current.deleted_at is None:
@@ -95,7 +95,7 @@ async def _home_left(session: AsyncSession, user_id: str, task: TaskRead) -> Hom
 
 async def restore_list(session: AsyncSession, user_id: str, list_id: UUID) -> ListRead:
     """Bring a list back, with the tasks that went with it. Raises `ListNotFoundError`."""
-    async with session.begin() as transaction:
+    async with writing(session) as transaction:
         stamp = await next_version(session, user_id)
         current = await get_any_list(session, user_id, list_id)
         if current.deleted_at is None:
@@ -123,7 +123,7 @@ async def restore_list(session: AsyncSession, user_id: str, list_id: UUID) -> Li
 
 async def purge_task(session: AsyncSession, user_id: str, task_id: UUID) -> None:
     """Remove a task in the trash and the subtasks under it for good. Raises `TaskNotFoundError`."""
-    async with session.begin():
+    async with writing(session):
         await next_version(session, user_id)
         purged = await session.scalar(
             delete(Task)
@@ -140,7 +140,7 @@ async def purge_task(session: AsyncSession, user_id: str, task_id: UUID) -> None
 
 async def purge_list(session: AsyncSession, user_id: str, list_id: UUID) -> None:
     """Remove a list in the trash for good, and the tasks in it. Raises `ListNotFoundError`."""
-    async with session.begin():
+    async with writing(session):
         await next_version(session, user_id)
         purged = await session.scalar(
             delete(TaskList)
@@ -163,7 +163,7 @@ async def empty_trash(session: AsyncSession, user_id: str) -> None:
 
 async def _purge_some_tasks(session: AsyncSession, user_id: str) -> int:
     trashed = (col(Task.user_id) == user_id, col(Task.deleted_at).is_not(None))
-    async with session.begin() as transaction:
+    async with writing(session) as transaction:
         await next_version(session, user_id)
         ids = (await session.scalars(select(col(Task.id)).where(*trashed).limit(_AT_ONCE))).all()
         if ids:

@@ -5,15 +5,22 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
-from service_kit.errors import MalformedJsonError, problem
+from service_kit.errors import MalformedJsonError, ValidationFailedError, problem
 from service_kit.identity import InvalidIdentityError
-from tasks_service.api.answers import json_answer, versioned_answer
+from tasks_service.api.answers import json_answer, versioned_answer, written_answer
 from tasks_service.dependencies.identity import CurrentUserId
-from tasks_service.dependencies.preconditions import IfMatch, IfNoneMatch, PutConditions
+from tasks_service.dependencies.preconditions import (
+    IdempotencyKey,
+    IfMatch,
+    IfNoneMatch,
+    PutConditions,
+)
 from tasks_service.dependencies.resources import Cursors, DatabaseSession, ReadSession
 from tasks_service.dependencies.strict_route import StrictRoute
 from tasks_service.errors import (
     DatabaseUnavailableError,
+    IdempotencyKeyInUseError,
+    IdempotencyKeyReusedError,
     InvalidCursorError,
     PreconditionFailedError,
     PreconditionRequiredError,
@@ -47,13 +54,23 @@ async def list_tasks(
     return json_answer(await task_list_service.list_tasks(session, user_id, query, cursors))
 
 
-@router.post("", response_model=TaskRead, status_code=201, responses=problem(*_BODY_ERRORS))
+@router.post(
+    "",
+    response_model=TaskRead,
+    status_code=201,
+    responses=problem(
+        ValidationFailedError, IdempotencyKeyReusedError, IdempotencyKeyInUseError, *_BODY_ERRORS
+    ),
+)
 async def create_task(
-    task: TaskWrite, user_id: CurrentUserId, session: DatabaseSession
+    task: TaskWrite,
+    user_id: CurrentUserId,
+    session: DatabaseSession,
+    idempotency_key: IdempotencyKey = None,
 ) -> Response:
-    """Create a task."""
-    created = await task_service.create_task(session, user_id, task)
-    return versioned_answer(created, 201, location=f"{_PATH}/{created.id}")
+    """Create a task; with an Idempotency-Key once, however often it is asked."""
+    created = await task_service.create_task_once(session, user_id, task, idempotency_key)
+    return written_answer(created, f"{_PATH}/{created.id}")
 
 
 @router.get(
