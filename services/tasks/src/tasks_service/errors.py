@@ -44,18 +44,19 @@ class TagNotFoundError(ServiceError):
 class PreconditionFailedError(ServiceError):
     """The task or list is not in the state the request was conditional on.
 
-    `current` is the one that stands, JSON-ready.
+    `current` is the one that stands, JSON-ready; `changed` names the fields of it that the caller
+    has not seen, if that is known.
     """
 
     status: ClassVar[int] = 412
     code: ClassVar[str] = "precondition_failed"
     title: ClassVar[str] = "Precondition failed"
 
-    def __init__(self, current: dict[str, Any]) -> None:
+    def __init__(self, current: dict[str, Any], changed: list[str] | None = None) -> None:
         super().__init__(
             "What this request changes is not in the state it asks for; it stands under current.",
             headers={"ETag": f'"{current["version"]}"'},
-            extensions={"current": current},
+            extensions={"current": current} | ({} if changed is None else {"changed": changed}),
         )
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import (
     Text,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import Field
 
 from tasks_service.models.base import Table
@@ -46,7 +46,8 @@ class Task(Table, table=True):
 
     `due_ascending`, `due_descending` and `title_key` are what lists sort by: no due time comes
     last either way, and upper and lower case together. `tag_keys` are the tags, case folded.
-    What was deleted together has the same `deleted_at`.
+    What was deleted together has the same `deleted_at`. `field_versions` has the version that
+    wrote each field that changed, and under `id` the first one.
     """
 
     __table_args__ = (
@@ -121,7 +122,7 @@ class Task(Table, table=True):
     due_at: datetime | None = Field(sa_type=UtcDateTime)
     time_zone: str | None = Field(sa_type=Text)
     start_at: datetime | None = Field(sa_type=UtcDateTime)
-    # The defaults are for the release before, which writes neither reminders nor positions.
+    # The server's defaults are for the release before, which does not write these.
     reminders: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False, server_default="{}"))
     tags: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))
     tag_keys: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))
@@ -131,6 +132,9 @@ class Task(Table, table=True):
         sa_column=Column(Text(collation="C"), nullable=False, server_default="8000000000")
     )
     version: int = Field(sa_type=BigInteger)
+    field_versions: dict[str, int] = Field(
+        sa_column=Column(JSONB, nullable=False, server_default="{}")
+    )
     created_at: datetime = Field(sa_type=UtcDateTime)
     updated_at: datetime = Field(sa_type=UtcDateTime)
     deleted_at: datetime | None = Field(sa_type=UtcDateTime)

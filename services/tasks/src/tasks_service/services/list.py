@@ -15,6 +15,7 @@ from tasks_service.schemas.list import ListMove, ListPage, ListPatch, ListQuery,
 from tasks_service.services.account import Stamp, next_version
 from tasks_service.services.conditions import require_match
 from tasks_service.services.cursor import CursorSealer
+from tasks_service.services.field_versions import written
 from tasks_service.services.keyset import Keyset, PageRequest, read_page
 from tasks_service.services.list_rows import LIST_COLUMNS, as_list, get_owned_list, owned_lists
 from tasks_service.services.placing import Siblings, place
@@ -123,7 +124,11 @@ async def delete_list(
         stamp = await next_version(session, user_id)
         require_match(await get_owned_list(session, user_id, list_id), if_match)
         await _write(session, user_id, list_id, {"deleted_at": stamp.at}, stamp)
-        tasks: dict[str, Any] = {"list_id": None} if keep_tasks else {"deleted_at": stamp.at}
+        tasks = (
+            {"list_id": None, **written(stamp, ["list_id"])}
+            if keep_tasks
+            else {"deleted_at": stamp.at, **written(stamp)}
+        )
         await session.execute(
             update(Task)
             .where(
@@ -131,7 +136,7 @@ async def delete_list(
                 col(Task.list_id) == list_id,
                 col(Task.deleted_at).is_(None),
             )
-            .values(**tasks, version=stamp.version, updated_at=stamp.at)
+            .values(**tasks)
             .execution_options(synchronize_session=False)
         )
 

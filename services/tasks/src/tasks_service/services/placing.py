@@ -13,6 +13,7 @@ from service_kit.problems import ProblemField
 from tasks_service.models import Task, TaskList
 from tasks_service.schemas.move import Place
 from tasks_service.services.account import Stamp
+from tasks_service.services.field_versions import written
 from tasks_service.services.position import (
     crowd,
     last_position,
@@ -109,10 +110,14 @@ async def _spread_crowd(
         .table_valued("id", "position")
         .render_derived()
     )
+    stamped = {"version": stamp.version, "updated_at": stamp.at}
     await session.execute(
         update(table)
         .where(*siblings.conditions, col(table.id) == fresh.c.id)
-        .values(position=fresh.c.position, version=stamp.version, updated_at=stamp.at)
+        .values(
+            position=fresh.c.position,
+            **(written(stamp, ["position"]) if table is Task else stamped),
+        )
         .execution_options(synchronize_session=False)
     )
 

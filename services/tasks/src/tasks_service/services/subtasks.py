@@ -13,6 +13,7 @@ from service_kit.problems import ProblemField
 from tasks_service.models import Task
 from tasks_service.schemas.task import TaskRead
 from tasks_service.services.account import Stamp
+from tasks_service.services.field_versions import written
 from tasks_service.services.list_rows import require_list
 
 _LEVELS = 5
@@ -70,7 +71,7 @@ async def move_subtasks(
     await session.execute(
         update(Task)
         .where(*_under(user_id, _subtree(user_id, task_id)), col(Task.id) != task_id)
-        .values(list_id=list_id, version=stamp.version, updated_at=stamp.at)
+        .values(list_id=list_id, **written(stamp, ["list_id"]))
         .execution_options(synchronize_session=False)
     )
 

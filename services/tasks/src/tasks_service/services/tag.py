@@ -31,6 +31,10 @@ _TASK_COUNT = (
     .scalar_subquery()
 )
 
+_STAMP = """
+  version = :version, updated_at = :at,
+  field_versions = field_versions || jsonb_build_object('tags', CAST(:version AS bigint))
+"""
 _OF_THE_TAG = """
   user_id = :user_id
   AND id IN (SELECT task_id FROM task_tag WHERE user_id = :user_id AND tag_id = :tag_id)
@@ -44,7 +48,7 @@ UPDATE task SET
     FROM unnest(tags, tag_keys) WITH ORDINALITY AS given (tag, key, place)
     WHERE NOT (key = :old AND :old <> :new AND :new = ANY (tag_keys))
   ),
-  version = :version, updated_at = :at
+  {_STAMP}
 WHERE {_OF_THE_TAG}
   AND (:name <> ALL (tags) OR (:old <> :new AND :old = ANY (tag_keys)))
 """)  # noqa: S608 - put together from constants
@@ -54,7 +58,8 @@ UPDATE task SET
     SELECT tag FROM unnest(tags, tag_keys) WITH ORDINALITY AS given (tag, key, place)
     WHERE key <> :old ORDER BY place
   ),
-  tag_keys = array_remove(tag_keys, :old), version = :version, updated_at = :at
+  tag_keys = array_remove(tag_keys, :old),
+  {_STAMP}
 WHERE {_OF_THE_TAG}
 """)  # noqa: S608 - put together from constants
 

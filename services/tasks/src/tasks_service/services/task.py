@@ -12,7 +12,7 @@ from tasks_service.models import Task
 from tasks_service.schemas.entity_tags import EntityTags, Preconditions
 from tasks_service.schemas.task import TaskMove, TaskPatch, TaskRead, TaskWrite, WrittenTask
 from tasks_service.services.account import next_version, writing
-from tasks_service.services.conditions import require_match
+from tasks_service.services.field_versions import require_task_match, written
 from tasks_service.services.idempotency import KeyedRequest, find_answer, keep_answer
 from tasks_service.services.subtasks import with_subtasks
 from tasks_service.services.task_rows import get_owned
@@ -145,10 +145,11 @@ async def delete_task(
     """
     async with writing(session):
         stamp = await next_version(session, user_id)
-        require_match(await get_owned(session, user_id, task_id), if_match)
+        current = await get_owned(session, user_id, task_id)
+        await require_task_match(session, user_id, current, if_match)
         await session.execute(
             update(Task)
             .where(*with_subtasks(user_id, task_id))
-            .values(deleted_at=stamp.at, version=stamp.version, updated_at=stamp.at)
+            .values(deleted_at=stamp.at, **written(stamp))
             .execution_options(synchronize_session=False)
         )

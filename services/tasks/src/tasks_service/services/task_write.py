@@ -16,7 +16,7 @@ from tasks_service.schemas.entity_tags import EntityTags
 from tasks_service.schemas.move import Place
 from tasks_service.schemas.task import TaskRead, TaskWrite
 from tasks_service.services.account import Stamp, next_version, writing
-from tasks_service.services.conditions import require_match
+from tasks_service.services.field_versions import first_written, require_task_match, written
 from tasks_service.services.placing import Siblings, place
 from tasks_service.services.position import last_position
 from tasks_service.services.subtasks import Home, find_home, home_of, move_subtasks
@@ -43,11 +43,11 @@ async def insert_task(
     async with writing(session):
         stamp = await next_version(session, user_id)
         home = await find_home(session, user_id, dict(task), None)
-        values = _columns(dict(task) | home._asdict(), stamp)
+        values = _columns(dict(task) | home._asdict(), stamp) | first_written(stamp)
         position = last_position(stamp.version)
         result = await session.execute(
             insert(Task)
-            .values(**values, user_id=user_id, id=task_id, position=position, created_at=stamp.at)
+            .values(**values, user_id=user_id, id=task_id, position=position)
             .on_conflict_do_nothing()
             .returning(*TASK_COLUMNS)
         )
@@ -72,7 +72,7 @@ async def change_task(
     async with writing(session) as transaction:
         stamp = await next_version(session, user_id)
         current = await get_owned(session, user_id, task_id)
-        require_match(current, if_match)
+        await require_task_match(session, user_id, current, if_match)
         fields = await _placed(session, user_id, current, change, stamp)
         changes = {name: value for name, value in fields.items() if getattr(current, name) != value}
         if not changes:
@@ -82,7 +82,7 @@ async def change_task(
         result = await session.execute(
             update(Task)
             .where(col(Task.user_id) == user_id, col(Task.id) == task_id)
-            .values(**_columns(changes, stamp))
+            .values(**_columns(changes, stamp), **written(stamp, _fields(changes)))
             .returning(*TASK_COLUMNS)
         )
         changed = as_task(result.one())
@@ -115,9 +115,13 @@ def _siblings(user_id: str, home: Home) -> tuple[Any, ...]:
     )
 
 
+def _fields(changes: Mapping[str, Any]) -> set[str]:
+    return {*changes, "completed_at"} if "completed" in changes else {*changes}
+
+
 def _columns(fields: Mapping[str, Any], stamp: Stamp) -> dict[str, Any]:
     """Translate a task's fields to what the table stores."""
-    columns = dict(fields) | {"version": stamp.version, "updated_at": stamp.at}
+    columns = dict(fields)
     if "completed" in fields:
         columns["completed_at"] = stamp.at if columns.pop("completed") else None
     if "tags" in fields:

@@ -14,6 +14,7 @@ from tasks_service.schemas.query import PageQuery
 from tasks_service.schemas.task import TaskPage, TaskRead
 from tasks_service.services.account import next_version, writing
 from tasks_service.services.cursor import CursorSealer
+from tasks_service.services.field_versions import written
 from tasks_service.services.keyset import Keyset, PageRequest, read_page
 from tasks_service.services.list_rows import (
     LIST_COLUMNS,
@@ -74,12 +75,15 @@ async def restore_task(session: AsyncSession, user_id: str, task_id: UUID) -> Ta
                 parent_id=case(
                     (col(Task.id) == task_id, home.parent_id), else_=col(Task.parent_id)
                 ),
-                version=stamp.version,
-                updated_at=stamp.at,
+                **written(stamp, _lost(current, home)),
             )
             .execution_options(synchronize_session=False)
         )
         return await get_owned(session, user_id, task_id)
+
+
+def _lost(task: TaskRead, home: Home) -> list[str]:
+    return [name for name, value in home._asdict().items() if getattr(task, name) != value]
 
 
 async def _home_left(session: AsyncSession, user_id: str, task: TaskRead) -> Home:
@@ -101,7 +105,6 @@ async def restore_list(session: AsyncSession, user_id: str, list_id: UUID) -> Li
         if current.deleted_at is None:
             await transaction.rollback()
             return current
-        written = {"deleted_at": None, "version": stamp.version, "updated_at": stamp.at}
         await session.execute(
             update(Task)
             .where(
@@ -109,13 +112,13 @@ async def restore_list(session: AsyncSession, user_id: str, list_id: UUID) -> Li
                 col(Task.list_id) == list_id,
                 col(Task.deleted_at) == current.deleted_at,
             )
-            .values(**written)
+            .values(deleted_at=None, **written(stamp))
             .execution_options(synchronize_session=False)
         )
         result = await session.execute(
             update(TaskList)
             .where(col(TaskList.user_id) == user_id, col(TaskList.id) == list_id)
-            .values(**written)
+            .values(deleted_at=None, version=stamp.version, updated_at=stamp.at)
             .returning(*LIST_COLUMNS)
         )
         return as_list(result.one())
