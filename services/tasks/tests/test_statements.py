@@ -66,6 +66,7 @@ async def things_to_write_to(user: AsyncClient) -> dict[str, str]:
         ("POST /api/v1/tasks/{id}/move", {"before_id": "{second}"}, 4),
         ("POST /api/v1/tasks", {"title": "x", "tags": ["a", "b"]}, 2),
         ("GET /api/v1/tasks?tag=a&tag=b", None, 1),
+        ("POST /api/v1/batch", {"operations": [{"op": "create", "task": {"title": "x"}}] * 5}, 20),
         ("GET /api/v1/tags", None, 1),
         ("GET /api/v1/tags/{tag}", None, 1),
         ("PATCH /api/v1/tags/{tag}", {"name": "new"}, 6),
