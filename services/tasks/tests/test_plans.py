@@ -3,6 +3,7 @@
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
+from hashlib import md5
 from typing import Any
 from uuid import UUID
 
@@ -177,6 +178,19 @@ async def test_a_list_is_read_in_the_order_of_its_positions(
 
     assert "position" in plan
     assert "Sort" not in plan
+
+
+@pytest.mark.spec("SEARCH-4")
+async def test_a_search_reads_the_words_of_its_user_alone(connection: AsyncConnection) -> None:
+    query = TaskQuery(q="task 12")
+    (plan,) = await plans_of(
+        connection, partial(task_list.list_tasks, user_id=USER, query=query, cursors=CURSORS)
+    )
+    words = re.findall(r"'(\w{8})(task|12)'", plan)
+
+    assert "Bitmap Index Scan on ix_task_search" in plan
+    assert {prefix for prefix, _ in words} == {md5(USER.encode()).hexdigest()[:8]}  # noqa: S324
+    assert {word for _, word in words} == {"task", "12"}
 
 
 ACTS: dict[str, Callable[[AsyncSession], Awaitable[Any]]] = {

@@ -13,7 +13,7 @@ from sqlalchemy import (
     Text,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR
 from sqlmodel import Field
 
 from tasks_service.models.base import Table
@@ -77,6 +77,13 @@ class Task(Table, table=True):
         _live("priority"),
         _live("title_key"),
         _live("position"),
+        # Serves the search; each word in it begins with its user (migration 0007).
+        Index(
+            "ix_task_search",
+            "search",
+            postgresql_using="gin",
+            postgresql_where=text("deleted_at IS NULL"),
+        ),
         # Serves the tasks of one list in their order, and the neighbours of one.
         Index(
             "ix_task_user_id_list_id_position",
@@ -147,5 +154,12 @@ class Task(Table, table=True):
     title_key: str = Field(
         sa_column=Column(
             Text(collation="C"), Computed("lower(title)", persisted=True), nullable=False
+        )
+    )
+    search: str = Field(
+        sa_column=Column(
+            TSVECTOR,
+            Computed("user_words((user_id)::text, title, description)", persisted=True),
+            nullable=False,
         )
     )

@@ -1,10 +1,17 @@
 """Tasks as `/api/v1` takes and answers them."""
 
 from datetime import date, datetime
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StringConstraints,
+    model_validator,
+)
 
 from tasks_service.priority import Priority
 from tasks_service.schemas.body import ABSENT, PartialBody, RequestBody
@@ -17,8 +24,11 @@ from tasks_service.schemas.reminder import Reminders
 SortField = Literal["created_at", "updated_at", "due", "priority", "title", "position"]
 Sort = Literal[
     "created_at", "-created_at", "updated_at", "-updated_at", "due", "-due",
-    "priority", "-priority", "title", "-title", "position", "-position",
+    "priority", "-priority", "title", "-title", "position", "-position", "relevance",
 ]  # fmt: skip
+
+
+Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 
 
 class TaskRead(BaseModel):
@@ -117,11 +127,28 @@ class TaskQuery(PageQuery):
     due_after: BoundText | None = Field(
         default=None, description="Inclusive; a date means its midnight in UTC."
     )
+    q: (
+        Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+        | None
+    ) = Field(
+        default=None, description="Words in title and description; the last one may be unfinished."
+    )
     updated_after: BoundText | None = Field(default=None, description="Inclusive.")
     has_due: QueryBool | None = Field(default=None, description="Whether it is due at all.")
     list_id: IdOrNone | None = Field(default=None, description="A list's id, or `none`.")
     parent_id: IdOrNone | None = Field(default=None, description="A task's id, or `none`.")
     sort: Sort = Field(
         default="-created_at",
-        description="`-` for descending; ties by id; without a due time last either way.",
+        description="`-` for descending; ties by id; without a due time last either way."
+        " With `q` the default is `relevance`, the best match first.",
     )
+
+    @model_validator(mode="after")
+    def _relevance_of_something(self) -> Self:
+        if self.sort == "relevance" and self.q is None:
+            raise ValueError("sort=relevance needs q")
+        return self
+
+    def order(self) -> Sort:
+        """Return the order, which has a default of its own where words are searched for."""
+        return "relevance" if self.q and "sort" not in self.model_fields_set else self.sort

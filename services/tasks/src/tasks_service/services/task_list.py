@@ -6,7 +6,7 @@ from tasks_service.schemas.phase_two import PhaseTwoQuery
 from tasks_service.schemas.task import TaskPage, TaskQuery, TaskRead
 from tasks_service.services.cursor import CursorSealer
 from tasks_service.services.keyset import PageRequest, read_page
-from tasks_service.services.task_query import KEYSETS, TaskFilter, select_tasks
+from tasks_service.services.task_query import TaskFilter, keyset_of, select_tasks
 from tasks_service.services.task_rows import as_task
 
 
@@ -14,9 +14,11 @@ async def list_tasks(
     session: AsyncSession, user_id: str, query: TaskQuery, cursors: CursorSealer
 ) -> TaskPage:
     """Return one page. Raises `InvalidCursorError` for a cursor of another user or query."""
-    statement = select_tasks(user_id, _task_filter(query))
+    task_filter = _task_filter(query)
+    statement = select_tasks(user_id, task_filter)
+    keyset = keyset_of(user_id, task_filter, query.order())
     page = PageRequest(user_id, query.filters(), query.limit, query.cursor)
-    rows, next_cursor = await read_page(session, statement, KEYSETS[query.sort], page, cursors)
+    rows, next_cursor = await read_page(session, statement, keyset, page, cursors)
     return TaskPage.model_construct(items=[as_task(row) for row in rows], next_cursor=next_cursor)
 
 
@@ -34,7 +36,7 @@ async def list_every_task(
         priorities=[query.priority] if query.priority else [],
         search=query.search,
     )
-    keyset = KEYSETS[query.task_sort()]
+    keyset = keyset_of(user_id, task_filter, query.task_sort())
     rows = await session.execute(keyset.ordered(select_tasks(user_id, task_filter)))
     return [as_task(row) for row in rows]
 
@@ -46,6 +48,7 @@ def _task_filter(query: TaskQuery) -> TaskFilter:
         tags=query.tag,
         due_before=query.due_before,
         due_after=query.due_after,
+        words=query.q,
         updated_after=query.updated_after,
         has_due=query.has_due,
         list_id=query.list_id,

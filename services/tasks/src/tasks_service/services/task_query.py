@@ -6,12 +6,13 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, exists, func, or_
+from sqlalchemy import REAL, ColumnElement, Select, exists, func, or_
 from sqlalchemy.orm import Mapped
 from sqlmodel import col
 
 from tasks_service.models import Tag, Task, TaskTag
 from tasks_service.priority import Priority
+from tasks_service.schemas.task import Sort
 from tasks_service.services.keyset import Keyset
 from tasks_service.services.task_rows import owned_by
 
@@ -26,6 +27,7 @@ class TaskFilter:
     due_before: datetime | None = None
     due_after: datetime | None = None
     search: str | None = None
+    words: str | None = None
     updated_after: datetime | None = None
     has_due: bool | None = None
     list_id: UUID | Literal["none"] | None = None
@@ -52,9 +54,25 @@ KEYSETS: Mapping[str, Keyset] = {
 }
 
 
+def keyset_of(user_id: str, task_filter: TaskFilter, sort: Sort) -> Keyset:
+    """Return the order of a user's tasks; `relevance` is that to the words of the filter."""
+    if sort != "relevance":
+        return KEYSETS[sort]
+    rank: Any = func.ts_rank(col(Task.search), _words(user_id, task_filter), type_=REAL)
+    return Keyset(rank, col(Task.id), float, descending=True)
+
+
 def select_tasks(user_id: str, task_filter: TaskFilter) -> Select[*tuple[Any, ...]]:
     """Select the user's tasks that meet the filter."""
-    return owned_by(user_id).where(*_conditions(task_filter))
+    statement = owned_by(user_id).where(*_conditions(task_filter))
+    if task_filter.words is not None:
+        found = col(Task.search).op("@@")(_words(user_id, task_filter))
+        return statement.where(found)
+    return statement
+
+
+def _words(user_id: str, task_filter: TaskFilter) -> ColumnElement[Any]:
+    return func.user_query(user_id, task_filter.words)
 
 
 def _conditions(wanted: TaskFilter) -> Iterator[ColumnElement[bool]]:
