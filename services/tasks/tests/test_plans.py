@@ -42,7 +42,7 @@ SELECT 'reader-' || (n % 20), lpad(to_hex(n), 32, '0')::uuid, 'task ' || n, n % 
   CASE WHEN n % 3 = 0 THEN ARRAY['T' || n % 500] ELSE '{}' END,
   CASE WHEN n % 3 = 0 THEN ARRAY['t' || n % 500] ELSE '{}' END, n,
   now() - n * interval '1 s', now() - n * interval '1 s',
-  CASE WHEN n % 2 = 0 THEN date '2026-01-01' + n % 300 END,
+  CASE WHEN n % 2 = 0 THEN current_date - 150 + n % 300 END,
   CASE WHEN n % 400 < 200 THEN
     lpad(to_hex(20 * (1 + n / 4000) + n % 20), 32, '0')::uuid END,
   CASE WHEN n % 200 > 160 THEN lpad(to_hex(n - 20), 32, '0')::uuid END,
@@ -191,6 +191,20 @@ async def test_a_search_reads_the_words_of_its_user_alone(connection: AsyncConne
     assert "Bitmap Index Scan on ix_task_search" in plan
     assert {prefix for prefix, _ in words} == {md5(USER.encode()).hexdigest()[:8]}  # noqa: S324
     assert {word for _, word in words} == {"task", "12"}
+
+
+@pytest.mark.spec("VIEW-1", "VIEW-2")
+@pytest.mark.parametrize("view", ["today", "overdue", "upcoming"])
+async def test_a_view_reads_its_part_of_the_due_index_in_order(
+    connection: AsyncConnection, view: Any
+) -> None:
+    query = TaskQuery(view=view, limit=10)
+    for plan in await plans_of(
+        connection, partial(task_list.list_tasks, user_id=USER, query=query, cursors=CURSORS)
+    ):
+        assert "Index Scan using ix_task_user_id_due_ascending" in plan
+        assert re.search(r"Index Cond: .*user_id.*due_ascending", plan)
+        assert "Sort" not in plan
 
 
 ACTS: dict[str, Callable[[AsyncSession], Awaitable[Any]]] = {

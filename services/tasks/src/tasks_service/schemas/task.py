@@ -28,6 +28,7 @@ Sort = Literal[
 ]  # fmt: skip
 
 
+View = Literal["today", "overdue", "upcoming"]
 Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 
 
@@ -70,6 +71,12 @@ class TaskPage(BaseModel):
 
     items: list[TaskRead]
     next_cursor: str | None = Field(description="Null on the last page.")
+
+
+class TaskView(TaskPage):
+    """Some of the tasks of a view."""
+
+    changes_at: datetime = Field(description="When the view may change though nobody writes.")
 
 
 class TaskWrite(RequestBody):
@@ -133,6 +140,12 @@ class TaskQuery(PageQuery):
     ) = Field(
         default=None, description="Words in title and description; the last one may be unfinished."
     )
+    view: View | None = Field(
+        default=None, description="Open tasks that are due today, or before or after."
+    )
+    time_zone: TimeZone | None = Field(
+        default=None, description="IANA name of the zone of `view`; by default UTC."
+    )
     updated_after: BoundText | None = Field(default=None, description="Inclusive.")
     has_due: QueryBool | None = Field(default=None, description="Whether it is due at all.")
     list_id: IdOrNone | None = Field(default=None, description="A list's id, or `none`.")
@@ -140,15 +153,21 @@ class TaskQuery(PageQuery):
     sort: Sort = Field(
         default="-created_at",
         description="`-` for descending; ties by id; without a due time last either way."
-        " With `q` the default is `relevance`, the best match first.",
+        " With `q` the default is `relevance`, the best match first; with `view` it is `due`.",
     )
 
     @model_validator(mode="after")
-    def _relevance_of_something(self) -> Self:
+    def _complete(self) -> Self:
         if self.sort == "relevance" and self.q is None:
             raise ValueError("sort=relevance needs q")
+        if self.time_zone is not None and self.view is None:
+            raise ValueError("time_zone needs view")
         return self
 
     def order(self) -> Sort:
-        """Return the order, which has a default of its own where words are searched for."""
-        return "relevance" if self.q and "sort" not in self.model_fields_set else self.sort
+        """Return the order, which has defaults of its own for a search and a view."""
+        if "sort" in self.model_fields_set:
+            return self.sort
+        if self.q is not None:
+            return "relevance"
+        return "due" if self.view is not None else self.sort

@@ -1,25 +1,35 @@
 """Lists of a user's tasks, by the page or whole."""
 
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import ColumnElement
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from service_kit.clock import utc_now
 from tasks_service.schemas.phase_two import PhaseTwoQuery
-from tasks_service.schemas.task import TaskPage, TaskQuery, TaskRead
+from tasks_service.schemas.task import TaskPage, TaskQuery, TaskRead, TaskView
 from tasks_service.services.cursor import CursorSealer
+from tasks_service.services.day import Day
 from tasks_service.services.keyset import PageRequest, read_page
 from tasks_service.services.task_query import TaskFilter, keyset_of, select_tasks
 from tasks_service.services.task_rows import as_task
+from tasks_service.services.task_view import in_view, view_changes_at
 
 
 async def list_tasks(
     session: AsyncSession, user_id: str, query: TaskQuery, cursors: CursorSealer
 ) -> TaskPage:
-    """Return one page. Raises `InvalidCursorError` for a cursor of another user or query."""
-    task_filter = _task_filter(query)
-    statement = select_tasks(user_id, task_filter)
-    keyset = keyset_of(user_id, task_filter, query.order())
-    page = PageRequest(user_id, query.filters(), query.limit, query.cursor)
-    rows, next_cursor = await read_page(session, statement, keyset, page, cursors)
-    return TaskPage.model_construct(items=[as_task(row) for row in rows], next_cursor=next_cursor)
+    """Return one page; a `TaskView` if the query names a view.
+
+    Raises `InvalidCursorError` for a cursor of another user or query.
+    """
+    if query.view is None:
+        return TaskPage.model_construct(**await _page(session, user_id, query, cursors))
+    day = Day.at(utc_now(), query.time_zone or "UTC")
+    page = await _page(session, user_id, query, cursors, in_view(query.view, day))
+    changes_at = await view_changes_at(session, user_id, query.view, day)
+    return TaskView.model_construct(**page, changes_at=changes_at)
 
 
 async def list_every_task(
@@ -39,6 +49,21 @@ async def list_every_task(
     keyset = keyset_of(user_id, task_filter, query.task_sort())
     rows = await session.execute(keyset.ordered(select_tasks(user_id, task_filter)))
     return [as_task(row) for row in rows]
+
+
+async def _page(
+    session: AsyncSession,
+    user_id: str,
+    query: TaskQuery,
+    cursors: CursorSealer,
+    conditions: Iterable[ColumnElement[bool]] = (),
+) -> dict[str, Any]:
+    task_filter = _task_filter(query)
+    statement = select_tasks(user_id, task_filter).where(*conditions)
+    keyset = keyset_of(user_id, task_filter, query.order())
+    page = PageRequest(user_id, query.filters(), query.limit, query.cursor)
+    rows, next_cursor = await read_page(session, statement, keyset, page, cursors)
+    return {"items": [as_task(row) for row in rows], "next_cursor": next_cursor}
 
 
 def _task_filter(query: TaskQuery) -> TaskFilter:

@@ -27,7 +27,15 @@ from tasks_service.errors import (
     TaskNotFoundError,
     UnsupportedMediaTypeError,
 )
-from tasks_service.schemas.task import TaskMove, TaskPage, TaskPatch, TaskQuery, TaskRead, TaskWrite
+from tasks_service.schemas.task import (
+    TaskMove,
+    TaskPage,
+    TaskPatch,
+    TaskQuery,
+    TaskRead,
+    TaskView,
+    TaskWrite,
+)
 from tasks_service.services import task as task_service
 from tasks_service.services import task_list as task_list_service
 from tasks_service.services import trash as trash_service
@@ -43,14 +51,14 @@ router = APIRouter(
 )
 
 
-@router.get("", response_model=TaskPage, responses=problem(InvalidCursorError))
+@router.get("", response_model=TaskPage | TaskView, responses=problem(InvalidCursorError))
 async def list_tasks(
     query: Annotated[TaskQuery, Query()],
     user_id: CurrentUserId,
     session: ReadSession,
     cursors: Cursors,
 ) -> Response:
-    """List the caller's tasks, a page at a time."""
+    """List the caller's tasks, or those of a view, a page at a time."""
     return json_answer(await task_list_service.list_tasks(session, user_id, query, cursors))
 
 
