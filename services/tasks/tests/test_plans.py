@@ -15,11 +15,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from tasks_service.dependencies.resources import Resources
 from tasks_service.schemas.list import ListMove, ListQuery
 from tasks_service.schemas.query import PageQuery
+from tasks_service.schemas.stats import StatsQuery
 from tasks_service.schemas.task import Sort, TaskMove, TaskQuery, TaskWrite
 from tasks_service.services import list as list_service
+from tasks_service.services import stats, task_list, trash
 from tasks_service.services import tag as tag_service
 from tasks_service.services import task as task_service
-from tasks_service.services import task_list, trash
 from tasks_service.services.cursor import CursorSealer
 
 USER = "reader-3"
@@ -217,6 +218,10 @@ ACTS: dict[str, Callable[[AsyncSession], Awaitable[Any]]] = {
     "the tasks with two tags": lambda session: task_list.list_tasks(
         session, USER, TaskQuery(tag=["t3", "T6"]), CURSORS
     ),
+    "the number of tasks": lambda session: task_list.list_tasks(
+        session, USER, TaskQuery(limit=10).model_copy(update={"count": True}), CURSORS
+    ),
+    "the statistics": lambda session: stats.get_stats(session, USER, StatsQuery()),
     "the tags": lambda session: tag_service.list_tags(session, USER, PageQuery(), CURSORS),
     "renaming a tag to another": rename_a_tag,
     "deleting a tag": delete_a_tag,

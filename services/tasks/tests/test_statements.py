@@ -70,6 +70,8 @@ async def things_to_write_to(user: AsyncClient) -> dict[str, str]:
         ("GET /api/v1/tasks?view=today&time_zone=Europe/Berlin", None, 1),
         ("GET /api/v1/tasks?view=overdue", None, 2),
         ("GET /api/v1/tasks?q=x", None, 1),
+        ("GET /api/v1/tasks?count=true&tag=a", None, 2),
+        ("GET /api/v1/stats", None, 2),
         ("GET /api/v1/tags", None, 1),
         ("GET /api/v1/tags/{tag}", None, 1),
         ("PATCH /api/v1/tags/{tag}", {"name": "new"}, 6),

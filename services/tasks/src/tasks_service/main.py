@@ -14,7 +14,7 @@ from service_kit.settings import load_settings
 from tasks_service.api import phase_two
 from tasks_service.api.other_methods import other_methods
 from tasks_service.api.trailing_slash import TrailingSlash
-from tasks_service.api.v1 import batch, tag, task, trash
+from tasks_service.api.v1 import batch, stats, tag, task, trash
 from tasks_service.api.v1 import list as list_routes
 from tasks_service.database import open_database, ping, wait_for_database
 from tasks_service.database_failures import install_database_failures
@@ -26,7 +26,7 @@ from tasks_service.services.cursor import CursorSealer
 from tasks_service.settings import SERVICE, TasksSettings
 
 _START_SECONDS = 10
-_V1 = (task.router, list_routes.router, tag.router, trash.router, batch.router)
+_V1 = (task.router, list_routes.router, tag.router, trash.router, batch.router, stats.router)
 
 
 def build_api(lifespan: Lifespan | None = None) -> ServiceApi:

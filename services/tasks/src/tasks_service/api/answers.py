@@ -14,9 +14,9 @@ _PRIVATE = {"Cache-Control": "private, no-cache"}
 def json_answer(
     model: BaseModel, status_code: int = 200, headers: dict[str, str] | None = None
 ) -> Response:
-    """Answer with a schema as it is."""
+    """Answer with a schema as it is; a field that was not set is left out."""
     return Response(
-        model.model_dump_json(),
+        model.model_dump_json(exclude_unset=True),
         status_code,
         headers=_PRIVATE | (headers or {}),
         media_type="application/json",

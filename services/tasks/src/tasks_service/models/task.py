@@ -93,6 +93,13 @@ class Task(Table, table=True):
             "id",
             postgresql_where=text("deleted_at IS NULL"),
         ),
+        # Serves the number of tasks completed on each of the last days.
+        Index(
+            "ix_task_user_id_completed_at",
+            "user_id",
+            "completed_at",
+            postgresql_where=text("completed_at IS NOT NULL AND deleted_at IS NULL"),
+        ),
         # Serves the subtasks of a task, in the trash too, and the foreign key.
         Index(
             "ix_task_user_id_parent_id",

@@ -1,7 +1,7 @@
 """Tasks as `/api/v1` takes and answers them."""
 
 from datetime import date, datetime
-from typing import Annotated, Literal, NamedTuple, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
 from uuid import UUID
 
 from pydantic import (
@@ -66,11 +66,20 @@ class WrittenTask(NamedTuple):
     json: str
 
 
+def _without_default(schema: dict[str, Any]) -> None:
+    schema.pop("default")
+
+
 class TaskPage(BaseModel):
     """Some tasks, and where the next ones begin."""
 
     items: list[TaskRead]
     next_cursor: str | None = Field(description="Null on the last page.")
+    count: int = Field(
+        default=0,
+        description="How many there are on all pages; only with `count=true`.",
+        json_schema_extra=_without_default,
+    )
 
 
 class TaskView(TaskPage):
@@ -155,6 +164,8 @@ class TaskQuery(PageQuery):
         description="`-` for descending; ties by id; without a due time last either way."
         " With `q` the default is `relevance`, the best match first; with `view` it is `due`.",
     )
+
+    count: QueryBool = Field(default=False, description="Count what is on all pages.")
 
     @model_validator(mode="after")
     def _complete(self) -> Self:

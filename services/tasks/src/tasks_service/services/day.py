@@ -18,9 +18,9 @@ class Day:
     @classmethod
     def at(cls, now: datetime, time_zone: str) -> Self:
         """Return the day that an instant belongs to in a zone."""
-        zone = ZoneInfo(time_zone)
-        today = now.astimezone(zone).date()
-        return cls(now, today, _midnight(today, zone), _midnight(today + timedelta(days=1), zone))
+        today = now.astimezone(ZoneInfo(time_zone)).date()
+        tomorrow = today + timedelta(days=1)
+        return cls(now, today, midnight(today, time_zone), midnight(tomorrow, time_zone))
 
 
 def utc_midnight(day: date) -> datetime:
@@ -28,5 +28,6 @@ def utc_midnight(day: date) -> datetime:
     return datetime.combine(day, time.min, UTC)
 
 
-def _midnight(day: date, zone: ZoneInfo) -> datetime:
-    return datetime.combine(day, time.min, zone).astimezone(UTC)
+def midnight(day: date, time_zone: str) -> datetime:
+    """Return the instant a day begins in a zone."""
+    return datetime.combine(day, time.min, ZoneInfo(time_zone)).astimezone(UTC)

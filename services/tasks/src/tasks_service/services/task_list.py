@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, func
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from service_kit.clock import utc_now
@@ -58,12 +58,17 @@ async def _page(
     cursors: CursorSealer,
     conditions: Iterable[ColumnElement[bool]] = (),
 ) -> dict[str, Any]:
+    """Return the fields of a page, only those that were asked for."""
     task_filter = _task_filter(query)
     statement = select_tasks(user_id, task_filter).where(*conditions)
     keyset = keyset_of(user_id, task_filter, query.order())
     page = PageRequest(user_id, query.filters(), query.limit, query.cursor)
     rows, next_cursor = await read_page(session, statement, keyset, page, cursors)
-    return {"items": [as_task(row) for row in rows], "next_cursor": next_cursor}
+    fields = {"items": [as_task(row) for row in rows], "next_cursor": next_cursor}
+    if not query.count:
+        return fields
+    counted = statement.with_only_columns(func.count(), maintain_column_froms=True)
+    return fields | {"count": await session.scalar(counted)}
 
 
 def _task_filter(query: TaskQuery) -> TaskFilter:
