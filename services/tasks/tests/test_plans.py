@@ -18,7 +18,7 @@ from tasks_service.schemas.query import PageQuery
 from tasks_service.schemas.stats import StatsQuery
 from tasks_service.schemas.task import Sort, TaskMove, TaskQuery, TaskWrite
 from tasks_service.services import list as list_service
-from tasks_service.services import stats, task_list, trash
+from tasks_service.services import stats, tag_filter, task_list, trash
 from tasks_service.services import tag as tag_service
 from tasks_service.services import task as task_service
 from tasks_service.services.cursor import CursorSealer
@@ -194,6 +194,21 @@ async def test_a_search_reads_the_words_of_its_user_alone(connection: AsyncConne
     assert {word for _, word in words} == {"task", "12"}
 
 
+@pytest.mark.spec("TAG-6")
+@pytest.mark.parametrize(("many", "scan"), [(5000, "CTE Scan on tagged"), (1, "created_at")])
+async def test_a_rare_tag_leads_to_its_tasks_and_a_common_one_is_met_on_the_way(
+    connection: AsyncConnection, monkeypatch: pytest.MonkeyPatch, many: int, scan: str
+) -> None:
+    monkeypatch.setattr(tag_filter, "_MANY", many)
+    query = TaskQuery(tag=["t3", "T23"], limit=10)
+    _, plan = await plans_of(
+        connection, partial(task_list.list_tasks, user_id=USER, query=query, cursors=CURSORS)
+    )
+
+    assert scan in plan
+    assert "Seq Scan" not in plan
+
+
 @pytest.mark.spec("VIEW-1", "VIEW-2")
 @pytest.mark.parametrize("view", ["today", "overdue", "upcoming"])
 async def test_a_view_reads_its_part_of_the_due_index_in_order(
@@ -216,7 +231,7 @@ ACTS: dict[str, Callable[[AsyncSession], Awaitable[Any]]] = {
         session, USER, TaskQuery(list_id="none"), CURSORS
     ),
     "the tasks with two tags": lambda session: task_list.list_tasks(
-        session, USER, TaskQuery(tag=["t3", "T6"]), CURSORS
+        session, USER, TaskQuery(tag=["t3", "T23"]), CURSORS
     ),
     "the number of tasks": lambda session: task_list.list_tasks(
         session, USER, TaskQuery(limit=10).model_copy(update={"count": True}), CURSORS

@@ -7,6 +7,7 @@ from httpx import AsyncClient, Response
 from sqlalchemy import text
 
 from tasks_service.dependencies.resources import Resources
+from tasks_service.services import tag_filter
 
 TAGS = "/api/v1/tags"
 TASKS = "/api/v1/tasks"
@@ -254,3 +255,23 @@ async def test_what_the_release_before_writes_is_tagged_too(
     assert added == {"home": 2, "New": 1}
     assert await counts(alice) == {"b": 1, "home": 1, "New": 0}
     assert len((await alice.get(TASKS, params={"tag": "B"})).json()["items"]) == 1
+
+
+@pytest.mark.spec("TAG-6", "TASK-18")
+@pytest.mark.parametrize("many", [1, 2, 5000])
+async def test_tags_find_the_same_tasks_whether_rare_or_common(
+    alice: AsyncClient, monkeypatch: pytest.MonkeyPatch, many: int
+) -> None:
+    monkeypatch.setattr(tag_filter, "_MANY", many)
+    await new_task(alice, "a", "b", title="ab")
+    await new_task(alice, "B", "c", title="bc")
+    await new_task(alice, "a", "b", "c", title="abc")
+
+    async def titles(*tags: str) -> list[str]:
+        found = await alice.get(TASKS, params={"tag": tags, "sort": "title"})
+        return [task["title"] for task in found.json()["items"]]
+
+    assert await titles("b") == ["ab", "abc", "bc"]
+    assert await titles("a", "A") == ["ab", "abc"]
+    assert await titles("a", "b", "C") == ["abc"]
+    assert await titles("a", "d") == []

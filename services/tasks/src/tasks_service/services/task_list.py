@@ -12,6 +12,7 @@ from tasks_service.schemas.task import TaskPage, TaskQuery, TaskRead, TaskView
 from tasks_service.services.cursor import CursorSealer
 from tasks_service.services.day import Day
 from tasks_service.services.keyset import PageRequest, read_page
+from tasks_service.services.tag_filter import tagged_with
 from tasks_service.services.task_query import TaskFilter, keyset_of, select_tasks
 from tasks_service.services.task_rows import as_task
 from tasks_service.services.task_view import in_view, view_changes_at
@@ -60,7 +61,8 @@ async def _page(
 ) -> dict[str, Any]:
     """Return the fields of a page, only those that were asked for."""
     task_filter = _task_filter(query)
-    statement = select_tasks(user_id, task_filter).where(*conditions)
+    tagged = await tagged_with(session, user_id, query.tag)
+    statement = select_tasks(user_id, task_filter).where(*tagged, *conditions)
     keyset = keyset_of(user_id, task_filter, query.order())
     page = PageRequest(user_id, query.filters(), query.limit, query.cursor)
     rows, next_cursor = await read_page(session, statement, keyset, page, cursors)
@@ -75,7 +77,6 @@ def _task_filter(query: TaskQuery) -> TaskFilter:
     return TaskFilter(
         completed=query.completed,
         priorities=query.priority,
-        tags=query.tag,
         due_before=query.due_before,
         due_after=query.due_after,
         words=query.q,

@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import REAL, ColumnElement, Select, exists, func, or_
+from sqlalchemy import REAL, ColumnElement, Select, func, or_
 from sqlalchemy.orm import Mapped
 from sqlmodel import col
 
-from tasks_service.models import Tag, Task, TaskTag
+from tasks_service.models import Task
 from tasks_service.priority import Priority
 from tasks_service.schemas.task import Sort
 from tasks_service.services.keyset import Keyset
@@ -23,7 +23,6 @@ class TaskFilter:
 
     completed: bool | None = None
     priorities: Sequence[Priority] = ()
-    tags: Sequence[str] = ()
     due_before: datetime | None = None
     due_after: datetime | None = None
     search: str | None = None
@@ -81,8 +80,6 @@ def _conditions(wanted: TaskFilter) -> Iterator[ColumnElement[bool]]:
         yield completed_at.is_not(None) if wanted.completed else completed_at.is_(None)
     if wanted.priorities:
         yield col(Task.priority).in_(sorted(set(wanted.priorities)))
-    for tag in wanted.tags:
-        yield _tagged(tag)
     if wanted.due_before is not None:
         # No due time is infinitely late in this column, so before nothing.
         yield col(Task.due_ascending) < wanted.due_before
@@ -100,16 +97,6 @@ def _conditions(wanted: TaskFilter) -> Iterator[ColumnElement[bool]]:
     if wanted.has_due is not None:
         yield (func.num_nonnulls(col(Task.due_on), col(Task.due_at)) > 0).is_(wanted.has_due)
     yield from _of_home(wanted)
-
-
-def _tagged(name: str) -> ColumnElement[bool]:
-    return exists().where(
-        col(TaskTag.user_id) == col(Task.user_id),
-        col(TaskTag.task_id) == col(Task.id),
-        col(Tag.user_id) == col(TaskTag.user_id),
-        col(Tag.id) == col(TaskTag.tag_id),
-        col(Tag.key) == name.casefold(),
-    )
 
 
 def _of_home(wanted: TaskFilter) -> Iterator[ColumnElement[bool]]:

@@ -1,7 +1,7 @@
 """Full text search.
 
 Safe beside the release before, which neither reads nor writes the generated column. PostgreSQL
-writes the table anew for it, and lets nobody at it meanwhile: a second for some 50,000 tasks.
+writes the table anew for it, and lets nobody at it meanwhile: a second for some 10,000 tasks.
 """
 
 import sqlalchemy as sa
