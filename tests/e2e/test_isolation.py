@@ -20,6 +20,8 @@ ROUTES: list[tuple[str, str, Mapping[str, Any]]] = [
     ("DELETE", V1, {"headers": {"If-Match": '"1"'}}),
     ("POST", V1 + "/complete", {}),
     ("POST", V1 + "/reopen", {}),
+    ("POST", V1 + "/move", {"json": {}}),
+    ("POST", V1 + "/restore", {}),
     *[
         (method, form + end, content)
         for form in (SHORT, LONG)

@@ -77,6 +77,7 @@ CONDITIONAL = [
     ("PATCH", "", {"title": "New"}),
     ("DELETE", "", None),
     ("POST", "/complete", None),
+    ("POST", "/move", {}),
     ("POST", "/reopen", None),
 ]
 
@@ -135,6 +136,70 @@ async def test_a_condition_that_is_no_entity_tag_names_its_header(
 
     assert response.status_code == 422
     assert response.json()["errors"][0]["header"] == "If-Match"
+
+
+async def stale(client: AsyncClient, task: Any, version: object) -> Any:
+    response = await client.patch(
+        f"{TASKS}/{task['id']}", json={"title": "stale"}, headers={"If-Match": f"{version}"}
+    )
+    assert response.status_code == 412
+    return response.json()
+
+
+@pytest.mark.spec("TASK-14")
+async def test_412_names_the_fields_written_since_the_version_the_caller_has(
+    alice: AsyncClient,
+) -> None:
+    home = (await alice.post("/api/v1/lists", json={"name": "Home"})).json()["id"]
+    task = await create(alice, list_id=home, tags=["a"])
+    url = f"{TASKS}/{task['id']}"
+    tag = (await alice.get("/api/v1/tags")).json()["items"][0]["id"]
+
+    await alice.patch(url, json={"title": "New", "priority": "none"})
+    await alice.post(f"{url}/complete")
+    await alice.patch(f"/api/v1/tags/{tag}", json={"name": "b"})
+    await alice.delete(f"/api/v1/lists/{home}", params={"keep_tasks": "true"})
+    await alice.delete(url)
+    await alice.post(f"{url}/restore")
+    await create(alice)
+    await alice.put(f"/api/tasks/{task['id']}", json={"title": "Newer", "due_date": "2026-05-01"})
+
+    since = {
+        version: (await stale(alice, task, f'"{version}"')).get("changed")
+        for version in (*range(10), 11)
+    }
+    current = (await alice.get(url)).json()
+    assert current["version"] == 10
+    assert since == {
+        0: None,
+        1: None,
+        2: ["title", "completed", "completed_at", "due_on", "tags", "list_id"],
+        3: ["title", "completed", "completed_at", "due_on", "tags", "list_id"],
+        4: ["title", "due_on", "tags", "list_id"],
+        5: ["title", "due_on", "list_id"],
+        6: ["title", "due_on"],
+        7: ["title", "due_on"],
+        8: ["title", "due_on"],
+        9: ["title", "due_on"],
+        11: None,
+    }
+    assert (await stale(alice, task, '"4", "5", "x"'))["changed"] == since[5]
+    assert (await stale(alice, task, 'W/"5"'))["changed"] == since[5]
+    assert "changed" not in await stale(alice, task, '"x"')
+
+
+@pytest.mark.spec("TASK-14", "TASK-27", "SUB-3")
+async def test_412_names_a_move_to_every_task_that_it_moved(alice: AsyncClient) -> None:
+    home = (await alice.post("/api/v1/lists", json={"name": "Home"})).json()["id"]
+    task = await create(alice)
+    under = await create(alice, parent_id=task["id"])
+
+    await alice.post(f"{TASKS}/{task['id']}/move", json={"list_id": home})
+
+    moved = await stale(alice, task, f'"{task["version"]}"')
+    followed = await stale(alice, under, f'"{under["version"]}"')
+    assert (moved["changed"], followed["changed"]) == (["list_id", "position"], ["list_id"])
+    assert moved["current"]["list_id"] == followed["current"]["list_id"] == home
 
 
 @pytest.mark.spec("TASK-14")

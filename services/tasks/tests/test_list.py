@@ -6,7 +6,7 @@ import pytest
 from httpx import AsyncClient
 
 TASKS = "/api/v1/tasks"
-FIELDS = ["created_at", "updated_at", "due", "priority", "title"]
+FIELDS = ["created_at", "updated_at", "due", "priority", "title", "position"]
 PRIORITIES = ["none", "low", "medium", "high", "urgent"]
 
 
@@ -127,6 +127,8 @@ async def test_without_a_sort_the_newest_comes_first(alice: AsyncClient) -> None
         ({"due_after": "2026-05-01", "due_before": "2026-05-03"}, "ab"),
         ({"due_before": "9999-12-31T23:59:59.999999Z"}, "abc"),
         ({"due_after": "0001-01-01"}, "abc"),
+        ({"has_due": "true"}, "abc"),
+        ({"has_due": "false"}, "d"),
         ({"completed": "false", "tag": "home", "priority": "low"}, "b"),
         ({}, "abcd"),
     ],
@@ -140,6 +142,16 @@ async def test_filters_find_what_they_say_and_combine(
     await create(alice, title="d", completed=True)
 
     assert await titles(alice, sort="title", **params) == list(found)
+
+
+@pytest.mark.spec("TASK-18")
+async def test_updated_after_finds_what_changed_since_that_instant_included(
+    alice: AsyncClient,
+) -> None:
+    first, second = await create(alice, title="a"), await create(alice, title="b")
+    await alice.patch(f"{TASKS}/{first['id']}", json={"title": "c"})
+
+    assert await titles(alice, updated_after=second["updated_at"]) == ["b", "c"]
 
 
 @pytest.mark.spec("TASK-8")

@@ -7,7 +7,7 @@ from httpx import AsyncClient
 TASKS = "/api/v1/tasks"
 
 
-@pytest.mark.spec("TASK-2", "TASK-3", "TASK-4", "TASK-5")
+@pytest.mark.spec("TASK-2", "TASK-3", "TASK-4", "TASK-5", "TASK-25")
 @pytest.mark.parametrize(
     ("given", "kept"),
     [
@@ -31,6 +31,15 @@ TASKS = "/api/v1/tasks"
             {"time_zone": "America/New_York"},
         ),
         ({"tags": [" Home ", "work", "HOME", "hOmE"]}, {"tags": ["Home", "work"]}),
+        ({"start_at": "2026-05-01T10:00:00+02:00"}, {"start_at": "2026-05-01T08:00:00Z"}),
+        (
+            {"reminders": ["P1W", "P7D", "PT24H", "PT90M", "P1DT60M", "PT0M", "P366D"]},
+            {"reminders": ["P7D", "P1D", "PT1H30M", "P1DT1H", "PT0M", "P366D"]},
+        ),
+        (
+            {"reminders": ["2026-05-01T10:00:00+02:00", "2026-05-01T08:00:00.000Z"]},
+            {"reminders": ["2026-05-01T08:00:00Z"]},
+        ),
         ({"tags": ["t" * 50] + [str(n) for n in range(19)]}, {}),
     ],
 )
@@ -45,7 +54,7 @@ async def test_what_a_task_may_be(
     assert {name: task[name] for name in kept} == kept
 
 
-@pytest.mark.spec("TASK-2", "TASK-3", "TASK-4", "TASK-5", "TASK-6", "ERR-2")
+@pytest.mark.spec("TASK-2", "TASK-3", "TASK-4", "TASK-5", "TASK-6", "TASK-25", "ERR-2")
 @pytest.mark.parametrize(
     ("given", "pointer"),
     [
@@ -73,11 +82,25 @@ async def test_what_a_task_may_be(
         ({"tags": ["t" * 51]}, "#/tags/0"),
         ({"tags": ["ok", "  "]}, "#/tags/1"),
         ({"tags": "home"}, "#/tags"),
+        ({"start_at": "2026-05-01"}, "#/start_at"),
+        ({"reminders": ["PT30M"] * 11}, "#/reminders"),
+        ({"reminders": "PT30M"}, "#/reminders"),
+        *[
+            ({"reminders": [wrong]}, "#/reminders/0")
+            for wrong in (
+                *("", "P", "PT", "P1DT", "PT30S", "P1M", "P1W2D", "-PT5M", "P366DT1M", "pt5m"),
+                *("2026-05-01", "P9999W", "PT999999M", 30, None),
+            )
+        ],
+        ({"parent_id": "x"}, "#/parent_id"),
+        ({"position": "8000000001"}, "#/position"),
         ({"colour": "red"}, "#/colour"),
         ({"id": str(uuid4())}, "#/id"),
         ({"version": 1}, "#/version"),
         ({"user_id": "bob"}, "#/user_id"),
         ({"completed_at": None}, "#/completed_at"),
+        ({"deleted_at": None}, "#/deleted_at"),
+        ({"list_id": 1}, "#/list_id"),
         ({"created_at": "2026-05-01T10:00:00Z"}, "#/created_at"),
     ],
 )
@@ -180,6 +203,10 @@ async def test_no_body_is_422(alice: AsyncClient) -> None:
         ("sort=colour", "sort"),
         ("due_before=yesterday", "due_before"),
         ("due_after=2026-05-01T10:00:00", "due_after"),
+        ("list_id=x", "list_id"),
+        ("parent_id=", "parent_id"),
+        ("has_due=yes", "has_due"),
+        ("updated_after=now", "updated_after"),
     ],
 )
 async def test_a_wrong_query_names_the_parameter(

@@ -13,6 +13,7 @@ from service_kit.api import StartupError
 from tasks_service import main
 from tasks_service.main import create_app
 from tasks_service.migrate import upgrade
+from tasks_service.schema_version import expected_revision
 from tasks_service.settings import DatabaseSettings, TasksSettings
 
 KEY = secrets.token_hex(32)
@@ -92,7 +93,7 @@ async def test_another_schema_stops_the_start_and_says_what_to_run(
             pass
 
     assert str(refused.value) == (
-        f"the database is at revision {found}, this service needs 0001: "
+        f"the database is at revision {found}, this service needs {expected_revision()}: "
         "run `python -m tasks_service.migrate`"
     )
 

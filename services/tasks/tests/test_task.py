@@ -35,10 +35,16 @@ async def test_a_new_task_has_every_field_and_where_to_find_it(alice: AsyncClien
         "due_on": None,
         "due_at": None,
         "time_zone": None,
+        "start_at": None,
+        "reminders": [],
         "tags": [],
+        "list_id": None,
+        "parent_id": None,
+        "position": task["position"],
         "version": 1,
         "created_at": task["created_at"],
         "updated_at": task["created_at"],
+        "deleted_at": None,
     }
     assert (await alice.get(response.headers["location"])).json() == task
 
@@ -56,6 +62,8 @@ FULL = {
     "priority": "high",
     "due_at": "2026-05-01T10:00:00+02:00",
     "time_zone": "Europe/Berlin",
+    "start_at": "2026-04-30T08:00:00Z",
+    "reminders": ["PT30M"],
     "tags": ["home"],
 }
 
@@ -74,6 +82,8 @@ FULL = {
             {"due_on": "2026-05-02", "due_at": None, "time_zone": None},
         ),
         ({"tags": []}, {"tags": []}),
+        ({"start_at": None}, {"start_at": None}),
+        ({"reminders": []}, {"reminders": []}),
     ],
 )
 async def test_a_patch_changes_what_it_names_and_nothing_else(
@@ -88,7 +98,7 @@ async def test_a_patch_changes_what_it_names_and_nothing_else(
 
 
 @pytest.mark.spec("TASK-10")
-@pytest.mark.parametrize("field", ["title", "priority", "tags", "completed"])
+@pytest.mark.parametrize("field", ["title", "priority", "reminders", "tags", "completed"])
 async def test_a_field_that_is_always_there_cannot_be_cleared(
     alice: AsyncClient, field: str
 ) -> None:

@@ -17,21 +17,46 @@ class TaskNotFoundError(ServiceError):
         super().__init__("You have no task with this id.")
 
 
-class PreconditionFailedError(ServiceError):
-    """The task is not in the state the request was conditional on.
+class ListNotFoundError(ServiceError):
+    """The list does not exist, or belongs to somebody else."""
 
-    `current` is the task as it stands, JSON-ready.
+    status: ClassVar[int] = 404
+    code: ClassVar[str] = "list_not_found"
+    title: ClassVar[str] = "List not found"
+
+    def __init__(self) -> None:
+        # Without the id, as for a task.
+        super().__init__("You have no list with this id.")
+
+
+class TagNotFoundError(ServiceError):
+    """The tag does not exist, or belongs to somebody else."""
+
+    status: ClassVar[int] = 404
+    code: ClassVar[str] = "tag_not_found"
+    title: ClassVar[str] = "Tag not found"
+
+    def __init__(self) -> None:
+        # Without the id, as for a task.
+        super().__init__("You have no tag with this id.")
+
+
+class PreconditionFailedError(ServiceError):
+    """The task or list is not in the state the request was conditional on.
+
+    `current` is the one that stands, JSON-ready; `changed` names the fields of it that the caller
+    has not seen, if that is known.
     """
 
     status: ClassVar[int] = 412
     code: ClassVar[str] = "precondition_failed"
     title: ClassVar[str] = "Precondition failed"
 
-    def __init__(self, current: dict[str, Any]) -> None:
+    def __init__(self, current: dict[str, Any], changed: list[str] | None = None) -> None:
         super().__init__(
-            "The task is not in the state this request asks for; it stands under current.",
+            "What this request changes is not in the state it asks for; it stands under current.",
             headers={"ETag": f'"{current["version"]}"'},
-            extensions={"current": current},
+            extensions={"current": current} | ({} if changed is None else {"changed": changed}),
         )
 
 
@@ -44,6 +69,31 @@ class PreconditionRequiredError(ServiceError):
 
     def __init__(self) -> None:
         super().__init__("Send If-None-Match: * to create the task, or If-Match to replace it.")
+
+
+class IdempotencyKeyReusedError(ServiceError):
+    """The key was used for another request."""
+
+    status: ClassVar[int] = 422
+    code: ClassVar[str] = "idempotency_key_reused"
+    title: ClassVar[str] = "Idempotency key reused"
+
+    def __init__(self) -> None:
+        super().__init__("This Idempotency-Key was used with another body; make a new one.")
+
+
+class IdempotencyKeyInUseError(ServiceError):
+    """The first request with the key is still running."""
+
+    status: ClassVar[int] = 409
+    code: ClassVar[str] = "idempotency_key_in_use"
+    title: ClassVar[str] = "Idempotency key in use"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A request with this Idempotency-Key is still running; try again shortly.",
+            headers={"Retry-After": "1"},
+        )
 
 
 class InvalidCursorError(ServiceError):

@@ -14,7 +14,8 @@ from service_kit.settings import load_settings
 from tasks_service.api import phase_two
 from tasks_service.api.other_methods import other_methods
 from tasks_service.api.trailing_slash import TrailingSlash
-from tasks_service.api.v1 import recurrence, task
+from tasks_service.api.v1 import batch, recurrence, stats, tag, task, trash
+from tasks_service.api.v1 import list as list_routes
 from tasks_service.database import open_database, ping, wait_for_database
 from tasks_service.database_failures import install_database_failures
 from tasks_service.dependencies.identity import require_own_path
@@ -25,6 +26,15 @@ from tasks_service.services.cursor import CursorSealer
 from tasks_service.settings import SERVICE, TasksSettings
 
 _START_SECONDS = 10
+_V1 = (
+    task.router,
+    list_routes.router,
+    tag.router,
+    trash.router,
+    batch.router,
+    stats.router,
+    recurrence.router,
+)
 
 
 def build_api(lifespan: Lifespan | None = None) -> ServiceApi:
@@ -32,8 +42,8 @@ def build_api(lifespan: Lifespan | None = None) -> ServiceApi:
     app = ServiceApi(
         title=SERVICE, description="A user's tasks, behind the gateway.", lifespan=lifespan
     )
-    app.include_router(task.router)
-    app.include_router(recurrence.router)
+    for router in _V1:
+        app.include_router(router)
     app.include_router(
         phase_two.router,
         prefix=phase_two.USER_PREFIX,
@@ -42,7 +52,7 @@ def build_api(lifespan: Lifespan | None = None) -> ServiceApi:
         generate_unique_id_function=lambda route: f"{route.name}_of_user",
     )
     app.include_router(phase_two.router, prefix=phase_two.SHORT_PREFIX)
-    for router in (task.router, recurrence.router):
+    for router in _V1:
         app.router.routes.extend(other_methods(router))
     for prefix in (phase_two.USER_PREFIX, phase_two.SHORT_PREFIX):
         app.router.routes.extend(other_methods(phase_two.router, prefix))

@@ -112,7 +112,7 @@ async def update_task(
     name="phase_two_delete_task",
 )
 async def delete_task(task_id: UUID, user_id: CurrentUserId, session: DatabaseSession) -> None:
-    """Remove a task."""
+    """Move a task to the trash."""
     await task_service.delete_task(session, user_id, task_id)
 
 

@@ -1,4 +1,4 @@
-"""The conditional headers, read."""
+"""The headers that make a request conditional or repeatable, read."""
 
 from typing import Annotated
 
@@ -47,3 +47,12 @@ def _put_conditions(if_match: IfMatch, if_none_match: IfNoneMatch) -> Preconditi
 
 
 PutConditions = Annotated[Preconditions, Depends(_put_conditions)]
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        # Printable ASCII.
+        pattern="^[ -~]{1,255}$",
+        description="Makes repeating the request safe for 24 hours.",
+    ),
+]

@@ -2,6 +2,9 @@
 
 from tasks_service.models.account import Account
 from tasks_service.models.base import metadata
+from tasks_service.models.idempotency_key import IdempotencyKey
+from tasks_service.models.list import TaskList
+from tasks_service.models.tag import Tag, TaskTag
 from tasks_service.models.task import Task
 
-__all__ = ["Account", "Task", "metadata"]
+__all__ = ["Account", "IdempotencyKey", "Tag", "Task", "TaskList", "TaskTag", "metadata"]

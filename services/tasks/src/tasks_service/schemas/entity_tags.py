@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 _TAG = r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"'
+_VERSION = re.compile(r'(?:W/)?"(\d{1,18})"', re.ASCII)
 _LIST = re.compile(rf"[ \t]*{_TAG}(?:[ \t]*,[ \t]*{_TAG})*[ \t]*")
 
 
@@ -22,6 +23,12 @@ class EntityTags:
     def match_weakly(self, version: int) -> bool:
         """Compare weakly, as If-None-Match does: `W/"1"` matches `"1"`."""
         return self.match(version) or f"W/{etag(version)}" in self.tags
+
+    def newest(self) -> int | None:
+        """Return the greatest version that is named, weakly or not."""
+        return max(
+            (int(found[1]) for tag in self.tags if (found := _VERSION.fullmatch(tag))), default=None
+        )
 
 
 class Preconditions(NamedTuple):

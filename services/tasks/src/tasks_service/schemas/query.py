@@ -1,8 +1,9 @@
 """What query strings have in common."""
 
-from typing import Annotated, get_origin
+from typing import Annotated, Literal, get_origin
+from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 
 def _true_or_false(value: object) -> object:
@@ -24,4 +25,27 @@ class QueryParameters(BaseModel):
         )
 
 
+def _id_or_none(value: object) -> object:
+    if value == "none":
+        return value
+    try:
+        return UUID(str(value))
+    except ValueError:
+        raise ValueError("should be an id, or none") from None
+
+
+IdOrNone = Annotated[UUID | Literal["none"], BeforeValidator(_id_or_none)]
 QueryBool = Annotated[bool, BeforeValidator(_true_or_false)]
+
+
+class PageQuery(QueryParameters):
+    """Which page."""
+
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+    cursor: str | None = Field(
+        default=None, description="`next_cursor` of the page before, with the same query."
+    )
+
+    def filters(self) -> str:
+        """Return all but the page, as text: what a cursor is bound to."""
+        return self.model_dump_json(exclude={"limit", "cursor"})

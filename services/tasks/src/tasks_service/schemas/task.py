@@ -1,22 +1,35 @@
 """Tasks as `/api/v1` takes and answers them."""
 
 from datetime import date, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, NamedTuple, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StringConstraints,
+    model_validator,
+)
 
 from tasks_service.priority import Priority
 from tasks_service.schemas.body import ABSENT, PartialBody, RequestBody
 from tasks_service.schemas.fields import Description, Tag, Tags, TimeZone, Title
 from tasks_service.schemas.instant import BoundText, DateText, InstantText
-from tasks_service.schemas.query import QueryBool, QueryParameters
+from tasks_service.schemas.move import Place
+from tasks_service.schemas.query import IdOrNone, PageQuery, QueryBool
+from tasks_service.schemas.reminder import Reminders
 
-SortField = Literal["created_at", "updated_at", "due", "priority", "title"]
+SortField = Literal["created_at", "updated_at", "due", "priority", "title", "position"]
 Sort = Literal[
     "created_at", "-created_at", "updated_at", "-updated_at", "due", "-due",
-    "priority", "-priority", "title", "-title",
+    "priority", "-priority", "title", "-title", "position", "-position", "relevance",
 ]  # fmt: skip
+
+
+View = Literal["today", "overdue", "upcoming"]
+Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 
 
 class TaskRead(BaseModel):
@@ -33,10 +46,28 @@ class TaskRead(BaseModel):
     due_on: date | None = Field(description="Due on a date, wherever the user is.")
     due_at: datetime | None = Field(description="Due at an instant.")
     time_zone: str | None = Field(description="IANA zone in which `due_at` was meant.")
+    start_at: datetime | None
+    reminders: list[str] = Field(description="Instants, and durations before the task is due.")
     tags: list[str]
+    list_id: UUID | None = Field(description="The list it is in.")
+    parent_id: UUID | None = Field(description="The task it stands under.")
+    position: str = Field(description="Its place in its list; sorts bytewise.")
     version: int
     created_at: datetime
     updated_at: datetime
+    deleted_at: datetime | None = Field(description="When it went to the trash.")
+
+
+class WrittenTask(NamedTuple):
+    """A task as it was answered when it was written, even by the release before."""
+
+    id: UUID
+    version: int
+    json: str
+
+
+def _without_default(schema: dict[str, Any]) -> None:
+    schema.pop("default")
 
 
 class TaskPage(BaseModel):
@@ -44,6 +75,17 @@ class TaskPage(BaseModel):
 
     items: list[TaskRead]
     next_cursor: str | None = Field(description="Null on the last page.")
+    count: int = Field(
+        default=0,
+        description="How many there are on all pages; only with `count=true`.",
+        json_schema_extra=_without_default,
+    )
+
+
+class TaskView(TaskPage):
+    """Some of the tasks of a view."""
+
+    changes_at: datetime = Field(description="When the view may change though nobody writes.")
 
 
 class TaskWrite(RequestBody):
@@ -56,7 +98,13 @@ class TaskWrite(RequestBody):
     due_on: DateText | None = Field(default=None, description="Excludes `due_at`.")
     due_at: InstantText | None = Field(default=None, description="Excludes `due_on`.")
     time_zone: TimeZone | None = Field(default=None, description="IANA name; needs `due_at`.")
+    start_at: InstantText | None = None
+    reminders: Reminders = Field(default=[])
     tags: Tags = Field(default=[])
+    list_id: UUID | None = Field(
+        default=None, description="One of the caller's lists; a subtask is in its parent's."
+    )
+    parent_id: UUID | None = Field(default=None, description="Another of the caller's tasks.")
 
 
 class TaskPatch(PartialBody):
@@ -69,10 +117,21 @@ class TaskPatch(PartialBody):
     due_on: DateText | None = None
     due_at: InstantText | None = None
     time_zone: TimeZone | None = None
+    start_at: InstantText | None = None
+    reminders: Reminders = ABSENT
     tags: Tags = ABSENT
+    list_id: UUID | None = None
+    parent_id: UUID | None = None
 
 
-class TaskQuery(QueryParameters):
+class TaskMove(Place, PartialBody):
+    """Where to put the task; a list or parent that is left out stays, null is none."""
+
+    list_id: UUID | None = None
+    parent_id: UUID | None = None
+
+
+class TaskQuery(PageQuery):
     """Which tasks, in which order, and how many; the filters combine."""
 
     completed: QueryBool | None = None
@@ -84,11 +143,42 @@ class TaskQuery(QueryParameters):
     due_after: BoundText | None = Field(
         default=None, description="Inclusive; a date means its midnight in UTC."
     )
+    q: (
+        Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+        | None
+    ) = Field(
+        default=None, description="Words in title and description; the last one may be unfinished."
+    )
+    view: View | None = Field(
+        default=None, description="Open tasks that are due today, or before or after."
+    )
+    time_zone: TimeZone | None = Field(
+        default=None, description="IANA name of the zone of `view`; by default UTC."
+    )
+    updated_after: BoundText | None = Field(default=None, description="Inclusive.")
+    has_due: QueryBool | None = Field(default=None, description="Whether it is due at all.")
+    list_id: IdOrNone | None = Field(default=None, description="A list's id, or `none`.")
+    parent_id: IdOrNone | None = Field(default=None, description="A task's id, or `none`.")
     sort: Sort = Field(
         default="-created_at",
-        description="`-` for descending; ties by id; without a due time last either way.",
+        description="`-` for descending; ties by id; without a due time last either way."
+        " With `q` the default is `relevance`, the best match first; with `view` it is `due`.",
     )
-    limit: Annotated[int, Field(ge=1, le=200)] = 50
-    cursor: str | None = Field(
-        default=None, description="`next_cursor` of the page before, with the same query."
-    )
+
+    count: QueryBool = Field(default=False, description="Count what is on all pages.")
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.sort == "relevance" and self.q is None:
+            raise ValueError("sort=relevance needs q")
+        if self.time_zone is not None and self.view is None:
+            raise ValueError("time_zone needs view")
+        return self
+
+    def order(self) -> Sort:
+        """Return the order, which has defaults of its own for a search and a view."""
+        if "sort" in self.model_fields_set:
+            return self.sort
+        if self.q is not None:
+            return "relevance"
+        return "due" if self.view is not None else self.sort

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from sqlalchemy import func, text
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
 from sqlmodel import col
 
 from service_kit.clock import utc_now
@@ -19,10 +19,15 @@ class Stamp(NamedTuple):
     at: datetime
 
 
+def writing(session: AsyncSession) -> AsyncSessionTransaction:
+    """Begin a transaction; within one a savepoint, which may fail without it."""
+    return session.begin_nested() if session.in_transaction() else session.begin()
+
+
 async def next_version(session: AsyncSession, user_id: str) -> Stamp:
     """Take the user's next version; their other writes wait until this transaction ends.
 
-    Must be the first statement of a write: a rollback gives the version back.
+    Must be the first statement of `writing`: a rollback gives the version back.
     """
     now = utc_now()
     statement = insert(Account).values(

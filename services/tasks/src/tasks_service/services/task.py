@@ -1,22 +1,22 @@
 """What a user can do with one task."""
 
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import delete, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlmodel import col
 from uuid_utils.compat import uuid7
 
-from tasks_service.errors import PreconditionFailedError, PreconditionRequiredError
+from tasks_service.errors import PreconditionRequiredError
 from tasks_service.models import Task
 from tasks_service.schemas.entity_tags import EntityTags, Preconditions
-from tasks_service.schemas.task import TaskPatch, TaskRead, TaskWrite
-from tasks_service.services.account import Stamp, next_version
-from tasks_service.services.task_due import require_one_due
-from tasks_service.services.task_rows import TASK_COLUMNS, as_task, get_owned
+from tasks_service.schemas.task import TaskMove, TaskPatch, TaskRead, TaskWrite, WrittenTask
+from tasks_service.services.account import next_version, writing
+from tasks_service.services.field_versions import require_task_match, written
+from tasks_service.services.idempotency import KeyedRequest, find_answer, keep_answer
+from tasks_service.services.subtasks import with_subtasks
+from tasks_service.services.task_rows import get_owned
+from tasks_service.services.task_write import Change, change_task, insert_task
 
 _NOTHING = EntityTags()
 
@@ -38,7 +38,29 @@ async def create_task(session: AsyncSession, user_id: str, task: TaskWrite) -> T
 
     Raises `ValidationFailedError` if it is due twice.
     """
-    return await _create(session, user_id, uuid7(), task)
+    return await insert_task(session, user_id, uuid7(), task)
+
+
+async def create_task_once(
+    session: AsyncSession, user_id: str, task: TaskWrite, key: str | None
+) -> WrittenTask:
+    """Create a task under an id of ours, or return the one made before under the same key.
+
+    Raises `ValidationFailedError`, `IdempotencyKeyReusedError` and `IdempotencyKeyInUseError`.
+    """
+    if key is None:
+        return _written(await create_task(session, user_id, task))
+    request = KeyedRequest(user_id, "POST /api/v1/tasks", key, task.model_dump_json())
+    async with writing(session):
+        done = await find_answer(session, request)
+        if done is None:
+            done = _written(await create_task(session, user_id, task))
+            await keep_answer(session, request, done)
+        return done
+
+
+def _written(task: TaskRead) -> WrittenTask:
+    return WrittenTask(task.id, task.version, task.model_dump_json())
 
 
 async def put_task(
@@ -58,11 +80,12 @@ async def put_task(
     if if_match is not None:
         # Both at once ask for a task that exists and does not: no version can satisfy that.
         condition = _NOTHING if creates else if_match
-        replaced = await _change(session, user_id, task_id, condition, lambda _: dict(task))
+        replacement = Change(lambda _: dict(task))
+        replaced = await change_task(session, user_id, task_id, condition, replacement)
         return PutResult(replaced, created=False)
     if not creates:
         raise PreconditionRequiredError
-    return PutResult(await _create(session, user_id, task_id, task), created=True)
+    return PutResult(await insert_task(session, user_id, task_id, task), created=True)
 
 
 async def update_task(
@@ -76,7 +99,7 @@ async def update_task(
 
     Raises `TaskNotFoundError`, `PreconditionFailedError` and `ValidationFailedError`.
     """
-    return await _change(session, user_id, task_id, if_match, lambda _: patch.given())
+    return await change_task(session, user_id, task_id, if_match, Change(lambda _: patch.given()))
 
 
 async def set_completed(
@@ -95,82 +118,38 @@ async def set_completed(
     def wanted(task: TaskRead) -> dict[str, bool]:
         return {"completed": not task.completed if completed is None else completed}
 
-    return await _change(session, user_id, task_id, if_match, wanted)
+    return await change_task(session, user_id, task_id, if_match, Change(wanted))
+
+
+async def move_task(
+    session: AsyncSession,
+    user_id: str,
+    task_id: UUID,
+    move: TaskMove,
+    if_match: EntityTags | None = None,
+) -> TaskRead:
+    """Put a task into a list, under a parent, and beside a sibling or behind all.
+
+    Raises `TaskNotFoundError`, `PreconditionFailedError` and `ValidationFailedError`.
+    """
+    home = move.model_dump(include={"list_id", "parent_id"}, exclude_unset=True)
+    return await change_task(session, user_id, task_id, if_match, Change(lambda _: home, move))
 
 
 async def delete_task(
     session: AsyncSession, user_id: str, task_id: UUID, if_match: EntityTags | None = None
 ) -> None:
-    """Remove a task. Raises `TaskNotFoundError` and `PreconditionFailedError`."""
-    async with session.begin():
-        await next_version(session, user_id)
-        _require_match(await get_owned(session, user_id, task_id), if_match)
-        await session.execute(
-            delete(Task).where(col(Task.user_id) == user_id, col(Task.id) == task_id)
-        )
+    """Move a task to the trash, with its subtasks.
 
-
-async def _create(session: AsyncSession, user_id: str, task_id: UUID, task: TaskWrite) -> TaskRead:
-    require_one_due(dict(task))
-    async with session.begin():
-        stamp = await next_version(session, user_id)
-        values = _columns(dict(task), stamp) | {"user_id": user_id, "id": task_id}
-        result = await session.execute(
-            insert(Task)
-            .values(**values, created_at=stamp.at)
-            .on_conflict_do_nothing()
-            .returning(*TASK_COLUMNS)
-        )
-        row = result.one_or_none()
-        if row is None:
-            raise PreconditionFailedError(_json(await get_owned(session, user_id, task_id)))
-    return as_task(row)
-
-
-async def _change(
-    session: AsyncSession,
-    user_id: str,
-    task_id: UUID,
-    if_match: EntityTags | None,
-    wanted: Callable[[TaskRead], Mapping[str, Any]],
-) -> TaskRead:
-    async with session.begin() as transaction:
+    Raises `TaskNotFoundError` and `PreconditionFailedError`.
+    """
+    async with writing(session):
         stamp = await next_version(session, user_id)
         current = await get_owned(session, user_id, task_id)
-        _require_match(current, if_match)
-        changes = _differences(current, wanted(current))
-        if not changes:
-            # Nothing to write, so no version is taken: the task keeps its ETag.
-            await transaction.rollback()
-            return current
-        require_one_due(dict(current) | changes)
-        result = await session.execute(
+        await require_task_match(session, user_id, current, if_match)
+        await session.execute(
             update(Task)
-            .where(col(Task.user_id) == user_id, col(Task.id) == task_id)
-            .values(**_columns(changes, stamp))
-            .returning(*TASK_COLUMNS)
+            .where(*with_subtasks(user_id, task_id))
+            .values(deleted_at=stamp.at, **written(stamp))
+            .execution_options(synchronize_session=False)
         )
-        return as_task(result.one())
-
-
-def _require_match(current: TaskRead, if_match: EntityTags | None) -> None:
-    if if_match is not None and not if_match.match(current.version):
-        raise PreconditionFailedError(_json(current))
-
-
-def _differences(current: TaskRead, wanted: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in wanted.items() if getattr(current, name) != value}
-
-
-def _columns(fields: Mapping[str, Any], stamp: Stamp) -> dict[str, Any]:
-    """Translate a task's fields to what the table stores."""
-    columns = dict(fields) | {"version": stamp.version, "updated_at": stamp.at}
-    if "completed" in fields:
-        columns["completed_at"] = stamp.at if columns.pop("completed") else None
-    if "tags" in fields:
-        columns["tag_keys"] = [tag.casefold() for tag in fields["tags"]]
-    return columns
-
-
-def _json(task: TaskRead) -> dict[str, Any]:
-    return task.model_dump(mode="json")

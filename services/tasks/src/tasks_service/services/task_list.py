@@ -1,37 +1,36 @@
 """Lists of a user's tasks, by the page or whole."""
 
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import ColumnElement, func
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from service_kit.clock import utc_now
 from tasks_service.schemas.phase_two import PhaseTwoQuery
-from tasks_service.schemas.task import TaskPage, TaskQuery, TaskRead
+from tasks_service.schemas.task import TaskPage, TaskQuery, TaskRead, TaskView
 from tasks_service.services.cursor import CursorSealer
-from tasks_service.services.task_query import (
-    SORT_KEY,
-    TaskFilter,
-    after,
-    select_tasks,
-    sort_key_text,
-)
+from tasks_service.services.day import Day
+from tasks_service.services.keyset import PageRequest, read_page
+from tasks_service.services.tag_filter import tagged_with
+from tasks_service.services.task_query import TaskFilter, keyset_of, select_tasks
 from tasks_service.services.task_rows import as_task
+from tasks_service.services.task_view import in_view, view_changes_at
 
 
 async def list_tasks(
     session: AsyncSession, user_id: str, query: TaskQuery, cursors: CursorSealer
 ) -> TaskPage:
-    """Return one page. Raises `InvalidCursorError` for a cursor of another user or query."""
-    statement = select_tasks(user_id, _task_filter(query), query.sort)
-    bound = query.model_dump_json(exclude={"limit", "cursor"})
-    if query.cursor is not None:
-        statement = statement.where(after(query.sort, *cursors.open(user_id, bound, query.cursor)))
-    # One more than asked for tells whether there is another page.
-    rows = (await session.execute(statement.limit(query.limit + 1))).all()
-    page = rows[: query.limit]
-    next_cursor = None
-    if len(rows) > len(page):
-        last = page[-1]
-        sort_key = sort_key_text(getattr(last, SORT_KEY))
-        next_cursor = cursors.seal(user_id, bound, sort_key, last.id)
-    return TaskPage.model_construct(items=[as_task(row) for row in page], next_cursor=next_cursor)
+    """Return one page; a `TaskView` if the query names a view.
+
+    Raises `InvalidCursorError` for a cursor of another user or query.
+    """
+    if query.view is None:
+        return TaskPage.model_construct(**await _page(session, user_id, query, cursors))
+    day = Day.at(utc_now(), query.time_zone or "UTC")
+    page = await _page(session, user_id, query, cursors, in_view(query.view, day))
+    changes_at = await view_changes_at(session, user_id, query.view, day)
+    return TaskView.model_construct(**page, changes_at=changes_at)
 
 
 async def list_every_task(
@@ -48,15 +47,41 @@ async def list_every_task(
         priorities=[query.priority] if query.priority else [],
         search=query.search,
     )
-    rows = await session.execute(select_tasks(user_id, task_filter, query.task_sort()))
+    keyset = keyset_of(user_id, task_filter, query.task_sort())
+    rows = await session.execute(keyset.ordered(select_tasks(user_id, task_filter)))
     return [as_task(row) for row in rows]
+
+
+async def _page(
+    session: AsyncSession,
+    user_id: str,
+    query: TaskQuery,
+    cursors: CursorSealer,
+    conditions: Iterable[ColumnElement[bool]] = (),
+) -> dict[str, Any]:
+    """Return the fields of a page, only those that were asked for."""
+    task_filter = _task_filter(query)
+    tagged = await tagged_with(session, user_id, query.tag)
+    statement = select_tasks(user_id, task_filter).where(*tagged, *conditions)
+    keyset = keyset_of(user_id, task_filter, query.order())
+    page = PageRequest(user_id, query.filters(), query.limit, query.cursor)
+    rows, next_cursor = await read_page(session, statement, keyset, page, cursors)
+    fields = {"items": [as_task(row) for row in rows], "next_cursor": next_cursor}
+    if not query.count:
+        return fields
+    counted = statement.with_only_columns(func.count(), maintain_column_froms=True)
+    return fields | {"count": await session.scalar(counted)}
 
 
 def _task_filter(query: TaskQuery) -> TaskFilter:
     return TaskFilter(
         completed=query.completed,
         priorities=query.priority,
-        tags=query.tag,
         due_before=query.due_before,
         due_after=query.due_after,
+        words=query.q,
+        updated_after=query.updated_after,
+        has_due=query.has_due,
+        list_id=query.list_id,
+        parent_id=query.parent_id,
     )

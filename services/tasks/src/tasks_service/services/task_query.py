@@ -1,20 +1,20 @@
-"""The statement behind every list of tasks: filters, order and the place to go on from."""
+"""The statement behind every list of tasks: its filters and orders."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, Uuid, literal, or_, tuple_
+from sqlalchemy import REAL, ColumnElement, Select, func, or_
+from sqlalchemy.orm import Mapped
 from sqlmodel import col
 
 from tasks_service.models import Task
 from tasks_service.priority import Priority
 from tasks_service.schemas.task import Sort
+from tasks_service.services.keyset import Keyset
 from tasks_service.services.task_rows import owned_by
-
-SORT_KEY = "sort_key"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,59 +23,55 @@ class TaskFilter:
 
     completed: bool | None = None
     priorities: Sequence[Priority] = ()
-    tags: Sequence[str] = ()
     due_before: datetime | None = None
     due_after: datetime | None = None
     search: str | None = None
+    words: str | None = None
+    updated_after: datetime | None = None
+    has_due: bool | None = None
+    list_id: UUID | Literal["none"] | None = None
+    parent_id: UUID | Literal["none"] | None = None
 
 
-@dataclass(frozen=True)
-class _SortKey:
-    column: Any
-    read: Callable[[str], Any]
+def _both_ways(name: str, column: Mapped[Any], read: Callable[[str], Any]) -> dict[str, Keyset]:
+    return {
+        name: Keyset(column, col(Task.id), read),
+        f"-{name}": Keyset(column, col(Task.id), read, descending=True),
+    }
 
 
 _BY_INSTANT = datetime.fromisoformat
 # Each column has its index; the two for `due` differ in where no due time stands.
-_SORT_KEYS: dict[Sort, _SortKey] = {
-    "created_at": _SortKey(col(Task.created_at), _BY_INSTANT),
-    "-created_at": _SortKey(col(Task.created_at), _BY_INSTANT),
-    "updated_at": _SortKey(col(Task.updated_at), _BY_INSTANT),
-    "-updated_at": _SortKey(col(Task.updated_at), _BY_INSTANT),
-    "due": _SortKey(col(Task.due_ascending), _BY_INSTANT),
-    "-due": _SortKey(col(Task.due_descending), _BY_INSTANT),
-    "priority": _SortKey(col(Task.priority), Priority),
-    "-priority": _SortKey(col(Task.priority), Priority),
-    "title": _SortKey(col(Task.title_key), str),
-    "-title": _SortKey(col(Task.title_key), str),
+KEYSETS: Mapping[str, Keyset] = {
+    **_both_ways("created_at", col(Task.created_at), _BY_INSTANT),
+    **_both_ways("updated_at", col(Task.updated_at), _BY_INSTANT),
+    "due": Keyset(col(Task.due_ascending), col(Task.id)),
+    "-due": Keyset(col(Task.due_descending), col(Task.id), descending=True),
+    **_both_ways("priority", col(Task.priority), Priority),
+    **_both_ways("title", col(Task.title_key), str),
+    **_both_ways("position", col(Task.position), str),
 }
 
 
-def select_tasks(user_id: str, task_filter: TaskFilter, sort: Sort) -> Select[*tuple[Any, ...]]:
-    """Select a user's tasks in order, each with the value it sorts by as `sort_key`."""
-    column = _SORT_KEYS[sort].column
-    order = (column.asc(), col(Task.id).asc())
-    if sort.startswith("-"):
-        order = (column.desc(), col(Task.id).desc())
-    return (
-        owned_by(user_id)
-        .add_columns(column.label(SORT_KEY))
-        .where(*_conditions(task_filter))
-        .order_by(*order)
-    )
+def keyset_of(user_id: str, task_filter: TaskFilter, sort: Sort) -> Keyset:
+    """Return the order of a user's tasks; `relevance` is that to the words of the filter."""
+    if sort != "relevance":
+        return KEYSETS[sort]
+    rank: Any = func.ts_rank(col(Task.search), _words(user_id, task_filter), type_=REAL)
+    return Keyset(rank, col(Task.id), float, descending=True)
 
 
-def after(sort: Sort, sort_key: str, task_id: UUID) -> ColumnElement[bool]:
-    """Keep what comes after a task; one comparison of rows, which the index answers."""
-    key = _SORT_KEYS[sort]
-    here = tuple_(literal(key.read(sort_key), key.column.type), literal(task_id, Uuid()))
-    row = tuple_(key.column, col(Task.id))
-    return row < here if sort.startswith("-") else row > here
+def select_tasks(user_id: str, task_filter: TaskFilter) -> Select[*tuple[Any, ...]]:
+    """Select the user's tasks that meet the filter."""
+    statement = owned_by(user_id).where(*_conditions(task_filter))
+    if task_filter.words is not None:
+        found = col(Task.search).op("@@")(_words(user_id, task_filter))
+        return statement.where(found)
+    return statement
 
 
-def sort_key_text(value: object) -> str:
-    """Write a `sort_key` as `after` reads it."""
-    return value.isoformat() if isinstance(value, datetime) else str(value)
+def _words(user_id: str, task_filter: TaskFilter) -> ColumnElement[Any]:
+    return func.user_query(user_id, task_filter.words)
 
 
 def _conditions(wanted: TaskFilter) -> Iterator[ColumnElement[bool]]:
@@ -84,8 +80,6 @@ def _conditions(wanted: TaskFilter) -> Iterator[ColumnElement[bool]]:
         yield completed_at.is_not(None) if wanted.completed else completed_at.is_(None)
     if wanted.priorities:
         yield col(Task.priority).in_(sorted(set(wanted.priorities)))
-    if wanted.tags:
-        yield col(Task.tag_keys).contains([tag.casefold() for tag in wanted.tags])
     if wanted.due_before is not None:
         # No due time is infinitely late in this column, so before nothing.
         yield col(Task.due_ascending) < wanted.due_before
@@ -98,3 +92,17 @@ def _conditions(wanted: TaskFilter) -> Iterator[ColumnElement[bool]]:
             col(Task.title).icontains(wanted.search, autoescape=True),
             col(Task.description).icontains(wanted.search, autoescape=True),
         )
+    if wanted.updated_after is not None:
+        yield col(Task.updated_at) >= wanted.updated_after
+    if wanted.has_due is not None:
+        yield (func.num_nonnulls(col(Task.due_on), col(Task.due_at)) > 0).is_(wanted.has_due)
+    yield from _of_home(wanted)
+
+
+def _of_home(wanted: TaskFilter) -> Iterator[ColumnElement[bool]]:
+    for column, wanted_id in (
+        (col(Task.list_id), wanted.list_id),
+        (col(Task.parent_id), wanted.parent_id),
+    ):
+        if wanted_id is not None:
+            yield column == (None if wanted_id == "none" else wanted_id)

@@ -21,16 +21,30 @@ TASK_COLUMNS = (
     col(Task.due_on),
     col(Task.due_at),
     col(Task.time_zone),
+    col(Task.start_at),
+    col(Task.reminders),
     col(Task.tags),
+    col(Task.list_id),
+    col(Task.parent_id),
+    col(Task.position),
     col(Task.version),
     col(Task.created_at),
     col(Task.updated_at),
+    col(Task.deleted_at),
 )
 
 
 def owned_by(user_id: str) -> Select[*tuple[Any, ...]]:
-    """Select a user's tasks; no query can forget whose tasks it reads."""
-    return select(*TASK_COLUMNS).where(col(Task.user_id) == user_id)
+    """Select a user's tasks, those in the trash left out.
+
+    No query can forget whose tasks it reads, nor that some are deleted.
+    """
+    return _of(user_id).where(col(Task.deleted_at).is_(None))
+
+
+def deleted_of(user_id: str) -> Select[*tuple[Any, ...]]:
+    """Select a user's tasks in the trash."""
+    return _of(user_id).where(col(Task.deleted_at).is_not(None))
 
 
 def as_task(row: object) -> TaskRead:
@@ -40,8 +54,22 @@ def as_task(row: object) -> TaskRead:
 
 async def get_owned(session: AsyncSession, user_id: str, task_id: UUID) -> TaskRead:
     """Return one of the user's tasks. Raises `TaskNotFoundError`."""
-    result = await session.execute(owned_by(user_id).where(col(Task.id) == task_id))
-    row = result.one_or_none()
+    return await _one(session, owned_by(user_id), task_id)
+
+
+async def get_any(session: AsyncSession, user_id: str, task_id: UUID) -> TaskRead:
+    """Return one of the user's tasks, in the trash or not. Raises `TaskNotFoundError`."""
+    return await _one(session, _of(user_id), task_id)
+
+
+def _of(user_id: str) -> Select[*tuple[Any, ...]]:
+    return select(*TASK_COLUMNS).where(col(Task.user_id) == user_id)
+
+
+async def _one(
+    session: AsyncSession, statement: Select[*tuple[Any, ...]], task_id: UUID
+) -> TaskRead:
+    row = (await session.execute(statement.where(col(Task.id) == task_id))).one_or_none()
     if row is None:
         raise TaskNotFoundError
     return as_task(row)

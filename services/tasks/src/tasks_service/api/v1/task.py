@@ -5,24 +5,40 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
-from service_kit.errors import MalformedJsonError, problem
+from service_kit.errors import MalformedJsonError, ValidationFailedError, problem
 from service_kit.identity import InvalidIdentityError
-from tasks_service.api.answers import json_answer, task_answer
+from tasks_service.api.answers import json_answer, versioned_answer, written_answer
 from tasks_service.dependencies.identity import CurrentUserId
-from tasks_service.dependencies.preconditions import IfMatch, IfNoneMatch, PutConditions
+from tasks_service.dependencies.preconditions import (
+    IdempotencyKey,
+    IfMatch,
+    IfNoneMatch,
+    PutConditions,
+)
 from tasks_service.dependencies.resources import Cursors, DatabaseSession, ReadSession
 from tasks_service.dependencies.strict_route import StrictRoute
 from tasks_service.errors import (
     DatabaseUnavailableError,
+    IdempotencyKeyInUseError,
+    IdempotencyKeyReusedError,
     InvalidCursorError,
     PreconditionFailedError,
     PreconditionRequiredError,
     TaskNotFoundError,
     UnsupportedMediaTypeError,
 )
-from tasks_service.schemas.task import TaskPage, TaskPatch, TaskQuery, TaskRead, TaskWrite
+from tasks_service.schemas.task import (
+    TaskMove,
+    TaskPage,
+    TaskPatch,
+    TaskQuery,
+    TaskRead,
+    TaskView,
+    TaskWrite,
+)
 from tasks_service.services import task as task_service
 from tasks_service.services import task_list as task_list_service
+from tasks_service.services import trash as trash_service
 
 _PATH = "/api/v1/tasks"
 _BODY_ERRORS = (MalformedJsonError, UnsupportedMediaTypeError)
@@ -35,24 +51,34 @@ router = APIRouter(
 )
 
 
-@router.get("", response_model=TaskPage, responses=problem(InvalidCursorError))
+@router.get("", response_model=TaskPage | TaskView, responses=problem(InvalidCursorError))
 async def list_tasks(
     query: Annotated[TaskQuery, Query()],
     user_id: CurrentUserId,
     session: ReadSession,
     cursors: Cursors,
 ) -> Response:
-    """List the caller's tasks, a page at a time."""
+    """List the caller's tasks, or those of a view, a page at a time."""
     return json_answer(await task_list_service.list_tasks(session, user_id, query, cursors))
 
 
-@router.post("", response_model=TaskRead, status_code=201, responses=problem(*_BODY_ERRORS))
+@router.post(
+    "",
+    response_model=TaskRead,
+    status_code=201,
+    responses=problem(
+        ValidationFailedError, IdempotencyKeyReusedError, IdempotencyKeyInUseError, *_BODY_ERRORS
+    ),
+)
 async def create_task(
-    task: TaskWrite, user_id: CurrentUserId, session: DatabaseSession
+    task: TaskWrite,
+    user_id: CurrentUserId,
+    session: DatabaseSession,
+    idempotency_key: IdempotencyKey = None,
 ) -> Response:
-    """Create a task."""
-    created = await task_service.create_task(session, user_id, task)
-    return task_answer(created, 201, location=f"{_PATH}/{created.id}")
+    """Create a task; with an Idempotency-Key once, however often it is asked."""
+    created = await task_service.create_task_once(session, user_id, task, idempotency_key)
+    return written_answer(created, f"{_PATH}/{created.id}")
 
 
 @router.get(
@@ -65,7 +91,7 @@ async def get_task(
 ) -> Response:
     """Get one of the caller's tasks."""
     task = await task_service.get_task(session, user_id, task_id)
-    return task_answer(task, unless=if_none_match)
+    return versioned_answer(task, unless=if_none_match)
 
 
 @router.put(
@@ -88,7 +114,7 @@ async def put_task(
     """Create a task with the caller's id (`If-None-Match: *`), or replace it (`If-Match`)."""
     put = await task_service.put_task(session, user_id, task_id, task, conditions)
     location = f"{_PATH}/{task_id}" if put.created else None
-    return task_answer(put.task, 201 if put.created else 200, location=location)
+    return versioned_answer(put.task, 201 if put.created else 200, location=location)
 
 
 @router.patch(
@@ -104,7 +130,9 @@ async def update_task(
     if_match: IfMatch,
 ) -> Response:
     """Change the fields that are given: what is absent stays, null clears."""
-    return task_answer(await task_service.update_task(session, user_id, task_id, patch, if_match))
+    return versioned_answer(
+        await task_service.update_task(session, user_id, task_id, patch, if_match)
+    )
 
 
 @router.delete(
@@ -113,7 +141,7 @@ async def update_task(
 async def delete_task(
     task_id: UUID, user_id: CurrentUserId, session: DatabaseSession, if_match: IfMatch
 ) -> None:
-    """Remove a task."""
+    """Move a task to the trash, with its subtasks."""
     await task_service.delete_task(session, user_id, task_id, if_match)
 
 
@@ -126,7 +154,7 @@ async def complete_task(
     task_id: UUID, user_id: CurrentUserId, session: DatabaseSession, if_match: IfMatch
 ) -> Response:
     """Mark a task as done; doing it twice keeps the first time."""
-    return task_answer(
+    return versioned_answer(
         await task_service.set_completed(
             session, user_id, task_id, completed=True, if_match=if_match
         )
@@ -142,8 +170,31 @@ async def reopen_task(
     task_id: UUID, user_id: CurrentUserId, session: DatabaseSession, if_match: IfMatch
 ) -> Response:
     """Mark a task as not done."""
-    return task_answer(
+    return versioned_answer(
         await task_service.set_completed(
             session, user_id, task_id, completed=False, if_match=if_match
         )
     )
+
+
+@router.post(
+    "/{task_id}/move",
+    response_model=TaskRead,
+    responses=problem(TaskNotFoundError, PreconditionFailedError, *_BODY_ERRORS),
+)
+async def move_task(
+    task_id: UUID,
+    move: TaskMove,
+    user_id: CurrentUserId,
+    session: DatabaseSession,
+    if_match: IfMatch,
+) -> Response:
+    """Put a task into a list, under a parent, and beside a sibling or behind all."""
+    moved = await task_service.move_task(session, user_id, task_id, move, if_match)
+    return versioned_answer(moved)
+
+
+@router.post("/{task_id}/restore", response_model=TaskRead, responses=problem(TaskNotFoundError))
+async def restore_task(task_id: UUID, user_id: CurrentUserId, session: DatabaseSession) -> Response:
+    """Bring a task back from the trash, with the subtasks that went with it."""
+    return versioned_answer(await trash_service.restore_task(session, user_id, task_id))

@@ -1,0 +1,92 @@
+"""Requests that are carried out once, however often they are sent under one key."""
+
+import hashlib
+from datetime import timedelta
+from typing import NamedTuple
+
+from sqlalchemy import delete, func, insert, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from service_kit.clock import utc_now
+from tasks_service.errors import IdempotencyKeyInUseError, IdempotencyKeyReusedError
+from tasks_service.models import IdempotencyKey
+from tasks_service.schemas.task import WrittenTask
+
+_KEPT = timedelta(hours=24)
+
+
+class KeyedRequest(NamedTuple):
+    """A request under a key; `body` is what it means, as text."""
+
+    user_id: str
+    route: str
+    key: str
+    body: str
+
+
+async def find_answer(session: AsyncSession, request: KeyedRequest) -> WrittenTask | None:
+    """Return the answer given before, None for the first time; must begin the transaction.
+
+    Until it ends no other request has the key. Raises `IdempotencyKeyInUseError` if another one
+    has it, and `IdempotencyKeyReusedError` if it was used for something else.
+    """
+    lock = func.pg_try_advisory_xact_lock(_lock_number(request))
+    if not await session.scalar(select(lock)):
+        raise IdempotencyKeyInUseError
+    # A statement of its own: one sent with the lock would not see what its last holder wrote.
+    result = await session.execute(
+        select(
+            col(IdempotencyKey.task_id),
+            col(IdempotencyKey.task_version),
+            col(IdempotencyKey.answer),
+            col(IdempotencyKey.body_hash),
+        ).where(
+            col(IdempotencyKey.user_id) == request.user_id,
+            col(IdempotencyKey.route) == request.route,
+            col(IdempotencyKey.key) == request.key,
+            col(IdempotencyKey.created_at) > utc_now() - _KEPT,
+        )
+    )
+    row = result.one_or_none()
+    if row is None:
+        return None
+    task_id, version, answer, body_hash = row
+    if body_hash != _body_hash(request):
+        raise IdempotencyKeyReusedError
+    return WrittenTask(task_id, version, answer)
+
+
+async def keep_answer(session: AsyncSession, request: KeyedRequest, answer: WrittenTask) -> None:
+    """Keep the answer in the transaction of its write, and forget the user's old ones."""
+    now = utc_now()
+    await session.execute(
+        delete(IdempotencyKey)
+        .where(
+            col(IdempotencyKey.user_id) == request.user_id,
+            col(IdempotencyKey.created_at) <= now - _KEPT,
+        )
+        .execution_options(synchronize_session=False)
+    )
+    await session.execute(
+        insert(IdempotencyKey).values(
+            user_id=request.user_id,
+            route=request.route,
+            key=request.key,
+            body_hash=_body_hash(request),
+            task_id=answer.id,
+            task_version=answer.version,
+            answer=answer.json,
+            created_at=now,
+            updated_at=now,
+        )
+    )
+
+
+def _body_hash(request: KeyedRequest) -> bytes:
+    return hashlib.sha256(request.body.encode()).digest()
+
+
+def _lock_number(request: KeyedRequest) -> int:
+    name = f"{request.user_id}\0{request.route}\0{request.key}"
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)

@@ -1,0 +1,284 @@
+"""How PostgreSQL answers each query when many users have many rows."""
+
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
+from hashlib import md5
+from typing import Any
+from uuid import UUID
+
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import event, text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+
+from tasks_service.dependencies.resources import Resources
+from tasks_service.schemas.list import ListMove, ListQuery
+from tasks_service.schemas.query import PageQuery
+from tasks_service.schemas.stats import StatsQuery
+from tasks_service.schemas.task import Sort, TaskMove, TaskQuery, TaskWrite
+from tasks_service.services import list as list_service
+from tasks_service.services import stats, tag_filter, task_list, trash
+from tasks_service.services import tag as tag_service
+from tasks_service.services import task as task_service
+from tasks_service.services.cursor import CursorSealer
+
+USER = "reader-3"
+CURSORS = CursorSealer([b"key"])
+# The third user's lists end in these numbers, live; those of 2000 more are in the trash.
+LIST, OTHER, DELETED = (UUID(int=number) for number in (43, 83, 2043))
+# Every tenth task has a subtask, the one 20 numbers on; those from 8001 are in the trash.
+TASK, PARENT, CHILD, DELETED_TASK = (UUID(int=number) for number in (3, 143, 163, 8143))
+ROWS = """
+INSERT INTO account SELECT 'reader-' || n, 0, now(), now() FROM generate_series(0, 19) n;
+INSERT INTO list (user_id, id, name, position, archived, version, created_at, updated_at,
+  deleted_at)
+SELECT 'reader-' || (n % 20), lpad(to_hex(n), 32, '0')::uuid, 'list ' || n,
+  lpad(to_hex(549755813888 + n), 10, '0'), n % 3 = 0, n, now(), now(),
+  CASE WHEN n > 2000 THEN now() + n * interval '1 s' END
+FROM generate_series(1, 4000) n;
+INSERT INTO task (user_id, id, title, priority, tags, tag_keys, version, created_at, updated_at,
+  due_on, list_id, parent_id, position, deleted_at)
+SELECT 'reader-' || (n % 20), lpad(to_hex(n), 32, '0')::uuid, 'task ' || n, n % 5,
+  CASE WHEN n % 3 = 0 THEN ARRAY['T' || n % 500] ELSE '{}' END,
+  CASE WHEN n % 3 = 0 THEN ARRAY['t' || n % 500] ELSE '{}' END, n,
+  now() - n * interval '1 s', now() - n * interval '1 s',
+  CASE WHEN n % 2 = 0 THEN current_date - 150 + n % 300 END,
+  CASE WHEN n % 400 < 200 THEN
+    lpad(to_hex(20 * (1 + n / 4000) + n % 20), 32, '0')::uuid END,
+  CASE WHEN n % 200 > 160 THEN lpad(to_hex(n - 20), 32, '0')::uuid END,
+  lpad(to_hex(549755813888 + n), 10, '0'),
+  CASE WHEN n > 8000 THEN now() + n * interval '1 s' END
+FROM generate_series(1, 12000) n;
+ANALYZE account; ANALYZE list; ANALYZE task; ANALYZE tag; ANALYZE task_tag
+"""
+
+
+@pytest.fixture(scope="module")
+async def connection(app: FastAPI) -> AsyncIterator[AsyncConnection]:
+    """Give a transaction that sees many rows of a few users, and is rolled back."""
+    resources: Resources = app.state.resources
+    async with resources.database.engine.connect() as connection:
+        for statement in ROWS.split(";"):
+            await connection.execute(text(statement))
+        yield connection
+
+
+async def plans_of(
+    connection: AsyncConnection, act: Callable[[AsyncSession], Awaitable[Any]]
+) -> list[str]:
+    """Run a service function and return the plan of each statement it sent."""
+    sent: list[tuple[str, Any]] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        if "SAVEPOINT" not in statement:
+            sent.append((statement, parameters))
+
+    async with connection.begin_nested() as savepoint:
+        event.listen(connection.sync_connection, "before_cursor_execute", note)
+        async with AsyncSession(connection, expire_on_commit=False) as session:
+            await act(session)
+        event.remove(connection.sync_connection, "before_cursor_execute", note)
+        await savepoint.rollback()
+    assert sent
+    plans = []
+    for statement, parameters in sent:
+        lines = await connection.exec_driver_sql(f"EXPLAIN {statement}", parameters)
+        plans.append("\n".join(line for (line,) in lines))
+    return plans
+
+
+COLUMNS: dict[Sort, str] = {
+    "created_at": "created_at",
+    "-created_at": "created_at",
+    "updated_at": "updated_at",
+    "-updated_at": "updated_at",
+    "due": "due_ascending",
+    "-due": "due_descending",
+    "priority": "priority",
+    "-priority": "priority",
+    "title": "title_key",
+    "-title": "title_key",
+    "position": "position",
+    "-position": "position",
+}
+
+
+@pytest.mark.spec("TASK-17", "TASK-19")
+async def test_each_sort_reads_its_index_in_order_from_any_page(
+    connection: AsyncConnection,
+) -> None:
+    plans: list[tuple[Sort, str]] = []
+    async with AsyncSession(connection) as session:
+        for sort in COLUMNS:
+            query = TaskQuery(sort=sort, limit=10)
+            page = await task_list.list_tasks(session, USER, query, CURSORS)
+            following = query.model_copy(update={"cursor": page.next_cursor})
+            for each in (query, following):
+                act = partial(task_list.list_tasks, user_id=USER, query=each, cursors=CURSORS)
+                (plan,) = await plans_of(connection, act)
+                plans.append((sort, plan))
+
+    for sort, plan in plans:
+        assert f"ix_task_user_id_{COLUMNS[sort]}" in plan
+        assert "Seq Scan" not in plan
+        assert "Sort" not in plan
+
+
+async def tag_ids(session: AsyncSession) -> list[UUID]:
+    """Return the ids of the reader's first tags, and end the transaction that read them."""
+    page = await tag_service.list_tags(session, USER, PageQuery(limit=2), CURSORS)
+    await session.rollback()
+    return [tag.id for tag in page.items]
+
+
+async def rename_a_tag(session: AsyncSession) -> None:
+    """Give a tag the name of another."""
+    first, second = await tag_ids(session)
+    name = (await tag_service.get_tag(session, USER, second)).name
+    await session.rollback()
+    await tag_service.rename_tag(session, USER, first, name)
+
+
+async def delete_a_tag(session: AsyncSession) -> None:
+    """Delete a tag."""
+    await tag_service.delete_tag(session, USER, (await tag_ids(session))[0])
+
+
+PAGES: dict[str, Callable[[AsyncSession], Awaitable[Any]]] = {
+    "ix_list_user_id_position": lambda session: list_service.list_lists(
+        session, USER, ListQuery(limit=10), CURSORS
+    ),
+    "ix_task_user_id_deleted_at": lambda session: trash.list_deleted_tasks(
+        session, USER, PageQuery(limit=20), CURSORS
+    ),
+    "ix_list_user_id_deleted_at": lambda session: trash.list_deleted_lists(
+        session, USER, PageQuery(limit=20), CURSORS
+    ),
+}
+
+
+@pytest.mark.spec("LIST-3", "TRASH-2", "TRASH-6")
+@pytest.mark.parametrize("index", PAGES)
+async def test_each_page_reads_its_index_in_order(connection: AsyncConnection, index: str) -> None:
+    (plan,) = await plans_of(connection, PAGES[index])
+
+    assert index in plan
+    assert "Sort" not in plan
+
+
+@pytest.mark.spec("TASK-26")
+@pytest.mark.parametrize("list_id", [LIST, "none"])
+async def test_a_list_is_read_in_the_order_of_its_positions(
+    connection: AsyncConnection, list_id: Any
+) -> None:
+    query = TaskQuery(list_id=list_id, sort="position", limit=2)
+    (plan,) = await plans_of(
+        connection, partial(task_list.list_tasks, user_id=USER, query=query, cursors=CURSORS)
+    )
+
+    assert "position" in plan
+    assert "Sort" not in plan
+
+
+@pytest.mark.spec("SEARCH-4")
+async def test_a_search_reads_the_words_of_its_user_alone(connection: AsyncConnection) -> None:
+    query = TaskQuery(q="task 12")
+    (plan,) = await plans_of(
+        connection, partial(task_list.list_tasks, user_id=USER, query=query, cursors=CURSORS)
+    )
+    words = re.findall(r"'(\w{8})(task|12)'", plan)
+
+    assert "Bitmap Index Scan on ix_task_search" in plan
+    assert {prefix for prefix, _ in words} == {md5(USER.encode()).hexdigest()[:8]}  # noqa: S324
+    assert {word for _, word in words} == {"task", "12"}
+
+
+@pytest.mark.spec("TAG-6")
+@pytest.mark.parametrize(("many", "scan"), [(5000, "CTE Scan on tagged"), (1, "created_at")])
+async def test_a_rare_tag_leads_to_its_tasks_and_a_common_one_is_met_on_the_way(
+    connection: AsyncConnection, monkeypatch: pytest.MonkeyPatch, many: int, scan: str
+) -> None:
+    monkeypatch.setattr(tag_filter, "_MANY", many)
+    query = TaskQuery(tag=["t3", "T23"], limit=10)
+    _, plan = await plans_of(
+        connection, partial(task_list.list_tasks, user_id=USER, query=query, cursors=CURSORS)
+    )
+
+    assert scan in plan
+    assert "Seq Scan" not in plan
+
+
+@pytest.mark.spec("VIEW-1", "VIEW-2")
+@pytest.mark.parametrize("view", ["today", "overdue", "upcoming"])
+async def test_a_view_reads_its_part_of_the_due_index_in_order(
+    connection: AsyncConnection, view: Any
+) -> None:
+    query = TaskQuery(view=view, limit=10)
+    for plan in await plans_of(
+        connection, partial(task_list.list_tasks, user_id=USER, query=query, cursors=CURSORS)
+    ):
+        assert "Index Scan using ix_task_user_id_due_ascending" in plan
+        assert re.search(r"Index Cond: .*user_id.*due_ascending", plan)
+        assert "Sort" not in plan
+
+
+ACTS: dict[str, Callable[[AsyncSession], Awaitable[Any]]] = {
+    "the tasks of a list": lambda session: task_list.list_tasks(
+        session, USER, TaskQuery(list_id=LIST), CURSORS
+    ),
+    "the tasks of no list": lambda session: task_list.list_tasks(
+        session, USER, TaskQuery(list_id="none"), CURSORS
+    ),
+    "the tasks with two tags": lambda session: task_list.list_tasks(
+        session, USER, TaskQuery(tag=["t3", "T23"]), CURSORS
+    ),
+    "the number of tasks": lambda session: task_list.list_tasks(
+        session, USER, TaskQuery(limit=10).model_copy(update={"count": True}), CURSORS
+    ),
+    "the statistics": lambda session: stats.get_stats(session, USER, StatsQuery()),
+    "the tags": lambda session: tag_service.list_tags(session, USER, PageQuery(), CURSORS),
+    "renaming a tag to another": rename_a_tag,
+    "deleting a tag": delete_a_tag,
+    "the subtasks of a task": lambda session: task_list.list_tasks(
+        session, USER, TaskQuery(parent_id=PARENT), CURSORS
+    ),
+    "creating a subtask": lambda session: task_service.create_task(
+        session, USER, TaskWrite(title="x", parent_id=PARENT)
+    ),
+    "moving a task behind another, its subtasks with it": lambda session: task_service.move_task(
+        session, USER, PARENT, TaskMove(list_id=OTHER)
+    ),
+    "moving a task before another, under a parent": lambda session: task_service.move_task(
+        session, USER, TASK, TaskMove(parent_id=PARENT, before_id=CHILD)
+    ),
+    "deleting a task": lambda session: task_service.delete_task(session, USER, PARENT),
+    "restoring a task": lambda session: trash.restore_task(session, USER, DELETED_TASK),
+    "purging a task": lambda session: trash.purge_task(session, USER, DELETED_TASK),
+    "moving a list behind another": lambda session: list_service.move_list(
+        session, USER, LIST, ListMove(after_id=OTHER)
+    ),
+    "moving a list before another": lambda session: list_service.move_list(
+        session, USER, OTHER, ListMove(before_id=LIST)
+    ),
+    "deleting a list": lambda session: list_service.delete_list(
+        session, USER, LIST, keep_tasks=False
+    ),
+    "restoring a list": lambda session: trash.restore_list(session, USER, DELETED),
+    "purging a list": lambda session: trash.purge_list(session, USER, DELETED),
+    "emptying the trash": lambda session: trash.empty_trash(session, USER),
+}
+
+
+@pytest.mark.spec(
+    "SUB-3", "SUB-4", "SUB-6", "TASK-27", "LIST-5", "LIST-7", "LIST-8", "TRASH-5", "TRASH-6"
+)
+@pytest.mark.parametrize("act", ACTS)
+async def test_no_statement_reads_the_rows_of_everybody(
+    connection: AsyncConnection, act: str
+) -> None:
+    for plan in await plans_of(connection, ACTS[act]):
+        assert "Seq Scan" not in plan
+        # Each scan of an index starts from the user.
+        conditions = re.findall(r"Index Cond: (.*)", plan)
+        assert all("user_id" in condition for condition in conditions), plan

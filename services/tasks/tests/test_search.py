@@ -1,0 +1,194 @@
+import random
+from typing import Any
+
+import pytest
+from httpx import AsyncClient
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+TASKS = "/api/v1/tasks"
+
+
+async def create(client: AsyncClient, title: str, description: str | None = None) -> Any:
+    response = await client.post(TASKS, json={"title": title, "description": description})
+    assert response.status_code == 201, response.text
+    return response.json()
+
+
+async def found(client: AsyncClient, q: str, **params: Any) -> list[str]:
+    response = await client.get(TASKS, params={"q": q, **params})
+    assert response.status_code == 200, response.text
+    return [task["title"] for task in response.json()["items"]]
+
+
+@pytest.mark.spec("SEARCH-1")
+@pytest.mark.parametrize(
+    ("q", "titles"),
+    [
+        ("milk", "a"),
+        ("MILK", "a"),
+        ("mil", "a"),
+        ("ilk", ""),
+        ("buy milk", "a"),
+        ("milk buy", "a"),
+        ("bu milk", ""),
+        ("milk bu", "a"),
+        ("milk bread", ""),
+        ("whole milk", "a"),
+        ("straße", "b"),
+        ("STRASSE", ""),
+        ("МОЛОК", "c"),
+        ("買い", "d"),
+        ("e-mail", "e"),
+        ("e-mai", "e"),
+        ("mail", "e"),
+        ("ada@example.com", "e"),
+        ("example.org/pa", "e"),
+        ("o'brien", "f"),
+        ("c:\\temp", "f"),
+        ("12", "g"),
+    ],
+)
+async def test_every_word_is_found_in_title_or_description(
+    alice: AsyncClient, q: str, titles: str
+) -> None:
+    await create(alice, "a", "Buy whole Milk")
+    await create(alice, "b", "In der Straße")
+    await create(alice, "c", "купить молоко")
+    await create(alice, "d", "買い物 と 掃除")
+    await create(alice, "e", "An e-mail to ada@example.com about example.org/path")
+    await create(alice, "f", "O'Brien has C:\\Temp")
+    await create(alice, "g", "At 12.30 o'clock")
+
+    assert await found(alice, q, sort="title") == list(titles)
+
+
+@pytest.mark.spec("SEARCH-1")
+async def test_a_search_combines_with_filters_and_leaves_out_the_trash(alice: AsyncClient) -> None:
+    done = await create(alice, "milk done")
+    gone = await create(alice, "milk gone")
+    await create(alice, "milk open")
+    await alice.post(f"{TASKS}/{done['id']}/complete")
+    await alice.delete(f"{TASKS}/{gone['id']}")
+
+    assert await found(alice, "milk", completed="false") == ["milk open"]
+    assert await found(alice, "milk", sort="-title") == ["milk open", "milk done"]
+
+
+@pytest.mark.spec("SEARCH-1")
+async def test_a_search_follows_what_is_written(alice: AsyncClient) -> None:
+    task = await create(alice, "milk")
+
+    await alice.patch(f"{TASKS}/{task['id']}", json={"title": "bread"})
+
+    assert await found(alice, "milk") == []
+    assert await found(alice, "bread") == ["bread"]
+
+
+@pytest.mark.spec("SEARCH-2")
+async def test_the_best_match_comes_first(alice: AsyncClient) -> None:
+    await create(alice, "Groceries", "bread, and some milk")
+    await create(alice, "Milk", "milk and milk")
+    await create(alice, "Milk and bread")
+
+    assert await found(alice, "milk") == ["Milk", "Milk and bread", "Groceries"]
+    assert await found(alice, "milk", sort="relevance") == await found(alice, "milk")
+    assert await found(alice, "milk", sort="created_at") == [
+        "Groceries",
+        "Milk",
+        "Milk and bread",
+    ]
+
+
+@pytest.mark.spec("SEARCH-2", "TASK-17")
+async def test_pages_of_matches_hold_each_once_in_order(alice: AsyncClient) -> None:
+    rng = random.Random(4)  # noqa: S311 - the same every time
+    for _ in range(25):
+        words = rng.choices(["milk", "bread", "jam"], k=rng.randint(1, 5))
+        await create(alice, "milk " + " ".join(words), " ".join(words))
+    whole = (await alice.get(TASKS, params={"q": "milk", "limit": 200})).json()["items"]
+
+    seen: list[Any] = []
+    params: dict[str, str] = {"q": "milk", "limit": "4"}
+    while True:
+        page = (await alice.get(TASKS, params=params)).json()
+        seen += page["items"]
+        if page["next_cursor"] is None:
+            break
+        params["cursor"] = page["next_cursor"]
+
+    assert len(whole) == 25
+    assert seen == whole
+
+
+@pytest.mark.spec("SEARCH-2", "SEARCH-1", "TASK-20")
+@pytest.mark.parametrize(
+    "params",
+    [{"sort": "relevance"}, {"q": ""}, {"q": " \t"}, {"q": "x" * 201}, {"q": "a\0b"}],
+)
+async def test_what_cannot_be_searched_for_is_422(alice: AsyncClient, params: Any) -> None:
+    response = await alice.get(TASKS, params=params)
+
+    assert (response.status_code, response.json()["code"]) == (422, "validation_failed")
+
+
+@pytest.mark.spec("SEARCH-3")
+@pytest.mark.parametrize(
+    "q",
+    [
+        "milk & | ! ( ) <-> :* '",
+        "'milk'",
+        '"milk',
+        "milk:*",
+        "milk\\",
+        "!milk",
+        "(milk",
+        "  milk  ",
+    ],
+)
+async def test_operators_are_no_operators(alice: AsyncClient, q: str) -> None:
+    await create(alice, "milk")
+
+    assert await found(alice, q) == ["milk"]
+
+
+@pytest.mark.spec("SEARCH-3")
+@pytest.mark.parametrize("q", ["&", "'", "''", "\\", ":*", "()", "-", "…", "🙂"])
+async def test_what_holds_no_word_finds_nothing(alice: AsyncClient, q: str) -> None:
+    await create(alice, "milk")
+
+    assert await found(alice, q) == []
+
+
+@pytest.mark.spec("SEARCH-3")
+async def test_words_of_any_length_are_kept_and_never_in_the_way(alice: AsyncClient) -> None:
+    await create(alice, "long", "x" * 9_000 + " milk " + "é" * 900)
+    await create(alice, "😀" * 200, "\\'" * 5_000)
+
+    assert await found(alice, "milk") == ["long"]
+    assert await found(alice, "é" * 200) == []
+    assert len((await alice.get(TASKS)).json()["items"]) == 2
+
+
+@pytest.mark.spec("SEARCH-3")
+@given(written=st.text(max_size=60), q=st.text(min_size=1, max_size=60))
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+async def test_no_text_is_an_error(alice: AsyncClient, written: str, q: str) -> None:
+    created = await alice.post(TASKS, json={"title": "x", "description": written})
+    response = await alice.get(TASKS, params={"q": q, "limit": 1})
+
+    assert created.status_code in {201, 422}
+    assert response.status_code in {200, 422}
+
+
+@pytest.mark.spec("SEARCH-1", "TASK-8")
+async def test_a_search_finds_the_callers_tasks_only(
+    alice: AsyncClient, mallory: AsyncClient
+) -> None:
+    await create(alice, "milk")
+
+    assert await found(mallory, "milk") == []
