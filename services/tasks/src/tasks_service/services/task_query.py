@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import REAL, ColumnElement, Select, func, or_
+from sqlalchemy import REAL, ColumnElement, Select, func, or_, select
 from sqlalchemy.orm import Mapped
 from sqlmodel import col
 
@@ -71,7 +71,8 @@ def select_tasks(user_id: str, task_filter: TaskFilter) -> Select[*tuple[Any, ..
 
 
 def _words(user_id: str, task_filter: TaskFilter) -> ColumnElement[Any]:
-    return func.user_query(user_id, task_filter.words)
+    # A subquery is worked out once; a plan for any words would call the function for every row.
+    return select(func.user_query(user_id, task_filter.words)).scalar_subquery()
 
 
 def _conditions(wanted: TaskFilter) -> Iterator[ColumnElement[bool]]:
