@@ -46,7 +46,7 @@ ps: ## List the containers
 logs: ## Follow the containers' logs: make logs ARGS=gateway
 	@exec docker compose logs --follow --tail=100 $(ARGS)
 
-.PHONY: test test-kit test-devkit test-gateway test-verifier test-tasks test-contract test-e2e test-abuse
+.PHONY: test test-kit test-devkit test-gateway test-verifier test-tasks test-contract test-e2e test-abuse test-containers
 test: $(READY) ## Run every test
 	@$(PYTEST)
 
@@ -73,6 +73,9 @@ test-e2e: $(READY) ## Run the end-to-end tests
 
 test-abuse: $(READY) ## Run the attacks on authentication
 	@$(PYTEST) tests/abuse
+
+test-containers: $(READY) ## Run the tests of the system in containers; they need Docker
+	@$(PYTEST) tests/containers
 
 .PHONY: bench-auth
 bench-auth: $(READY) ## Measure how soon changes bite, and what tokens cost; TOKENS=1000000
