@@ -64,6 +64,10 @@ class ComposeSystem:
         """Run `docker compose` and return what it says. Raises `ComposeError` if it fails."""
         return await self._run("docker", "compose", *arguments, **variables)
 
+    async def up(self, *arguments: str, **variables: str) -> None:
+        """Bring the project to what file and arguments say, and wait until it is healthy."""
+        await self.compose("up", "--detach", "--wait", "--no-build", *arguments, **variables)
+
     async def make(self, *arguments: str, **variables: str) -> str:
         """Run a target of the Makefile as an operator does."""
         return await self._run("make", "--no-print-directory", *arguments, **variables)
@@ -90,6 +94,14 @@ class ComposeSystem:
         """Return the one container of a service, running or not."""
         (only,) = self.containers(service, ended=True)
         return only
+
+    def urls(self) -> list[str]:
+        """Return the URL of every gateway."""
+        ports = (
+            describe(gateway)["NetworkSettings"]["Ports"]["8000/tcp"][0]["HostPort"]
+            for gateway in self.containers("gateway")
+        )
+        return [f"http://127.0.0.1:{port}" for port in sorted(ports)]
 
     def addresses(self, service: str) -> list[str]:
         """Return the addresses of a service's one container, on all its networks."""
