@@ -1,14 +1,16 @@
 import asyncio
+import re
+import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
 
 import pytest
-import uvicorn
 from starlette.types import Receive, Scope, Send
 
+from service_kit.api import ServiceApi
 from service_kit.healthcheck import is_ready
-from service_kit.serve import server
+from service_kit.serve import DrainingServer, server
 
 LIMIT = 10
 HELD = b"GET /held HTTP/1.1\r\nHost: kettle\r\n\r\n"
@@ -20,9 +22,10 @@ class Kettle:
 
     def __init__(self) -> None:
         self.status = 200
+        self.app: ServiceApi | None = None
         self.held = asyncio.Event()
         self.asked = asyncio.Event()
-        self.server: uvicorn.Server
+        self.server: DrainingServer
         self.serving: asyncio.Task[None]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -30,6 +33,9 @@ class Kettle:
             while (message := await receive())["type"] != "lifespan.shutdown":
                 await send({"type": f"{message['type']}.complete"})
             await send({"type": "lifespan.shutdown.complete"})
+            return
+        if self.app is not None:
+            await self.app(scope, receive, send)
             return
         if scope["path"] == "/held":
             self.asked.set()
@@ -72,8 +78,11 @@ async def kettle() -> AsyncIterator[Kettle]:
 
 async def read_head(reader: asyncio.StreamReader) -> bytes:
     head = await reader.readuntil(b"\r\n\r\n")
-    await reader.readexactly(2)
-    return head.lower()
+    head = head.lower()
+    length = re.search(rb"content-length: (\d+)", head)
+    assert length is not None
+    await reader.readexactly(int(length[1]))
+    return head
 
 
 @pytest.mark.spec("CON-4")
@@ -136,6 +145,29 @@ async def test_a_connection_nobody_uses_keeps_a_stopping_server_only_so_long(
     assert await reader.read() == b""
     await kettle.serving
     writer.close()
+
+
+@pytest.mark.spec("CON-21")
+async def test_a_server_that_will_stop_serves_on_but_is_not_ready(kettle: Kettle) -> None:
+    kettle.app = ServiceApi(title="kettle", description="For the tests of the kit.")
+    reader, writer = await kettle.connect()
+    writer.write(PLAIN)
+    before = await read_head(reader)
+
+    signal.raise_signal(signal.SIGUSR1)
+    await until(lambda: kettle.server.server_state.leaving)
+
+    writer.write(PLAIN)
+    after = await reader.read()
+    assert before.startswith(b"http/1.1 200 ")
+    assert after.startswith(b"HTTP/1.1 503 ")
+    assert b"connection: close" in after
+    assert after.endswith(b'{"status":"unavailable","failing":["leaving"]}')
+    alive, other = await kettle.connect()
+    other.write(PLAIN.replace(b"readyz", b"healthz"))
+    assert (await alive.read()).startswith(b"HTTP/1.1 200 ")
+    writer.close()
+    other.close()
 
 
 @pytest.mark.spec("CON-3")

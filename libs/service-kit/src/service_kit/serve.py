@@ -1,8 +1,12 @@
 """`python -m service_kit.serve tasks_service.main:create_app`: serve as our images do.
 
-The port is 8000. SIGTERM ends it without a lost request: see `DrainingProtocol`.
+The port is 8000. SIGTERM ends it without a lost request: see `DrainingProtocol`. SIGUSR1 announces
+the end: it serves on, but `/readyz` answers 503, so that whoever balances the load turns to others.
 """
 
+import asyncio
+import signal
+import socket
 import sys
 from collections.abc import Callable
 from typing import TypeAlias
@@ -10,12 +14,21 @@ from typing import TypeAlias
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from service_kit.health import LEAVING
 
 Factory: TypeAlias = str | Callable[[], ASGIApp]
 
 _PORT = 8000
 # What is in flight may take this long; Docker then waits a little longer before it kills.
 _GRACE_SECONDS = 25
+
+
+class DrainingState(ServerState):
+    """What the connections of one server share."""
+
+    leaving = False
 
 
 class DrainingProtocol(HttpToolsProtocol):
@@ -26,6 +39,7 @@ class DrainingProtocol(HttpToolsProtocol):
     is answered with `Connection: close`, so that its sender takes another replica.
     """
 
+    server_state: DrainingState
     _draining = False
 
     def shutdown(self) -> None:
@@ -43,15 +57,36 @@ class DrainingProtocol(HttpToolsProtocol):
             cycle.keep_alive = False
 
     def on_headers_complete(self) -> None:
-        """Take a request; while draining it is the connection's last."""
+        """Take a request; on the way to the end it is the connection's last."""
         super().on_headers_complete()
-        if self._draining:
+        if self._draining or self.server_state.leaving:
             self.cycle.keep_alive = False
+        if self.server_state.leaving:
+            self.scope["state"][LEAVING] = True
 
 
-def server(factory: Factory, *, host: str = "0.0.0.0", port: int = _PORT) -> uvicorn.Server:
+class DrainingServer(uvicorn.Server):
+    """A server that can say that it will stop before it does."""
+
+    server_state: DrainingState
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.server_state = DrainingState()
+
+    def leave(self) -> None:
+        """Serve on, but do not count as ready any more."""
+        self.server_state.leaving = True
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to serve, and to listen for the announcement of the end."""
+        await super().startup(sockets)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, self.leave)
+
+
+def server(factory: Factory, *, host: str = "0.0.0.0", port: int = _PORT) -> DrainingServer:
     """Return the server of an app factory, which may be given as `module:function`."""
-    return uvicorn.Server(
+    return DrainingServer(
         uvicorn.Config(
             factory,
             factory=True,
