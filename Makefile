@@ -32,7 +32,7 @@ run: $(READY) ## Run everything; PORT, DATA_DIR, BETTER_AUTH_URL, … are read (
 token: $(READY) ## Print a development token: make token USER_ID=alice
 	@exec $(PY) -m devkit.token
 
-.PHONY: up down ps logs
+.PHONY: up down ps logs upgrade backup restore
 up: ## Run everything in containers; more for compose in ARGS="--scale tasks=3"
 	$(need-python)
 	@$(CONTAINERS) up $(ARGS)
@@ -45,6 +45,18 @@ ps: ## List the containers
 
 logs: ## Follow the containers' logs: make logs ARGS=gateway
 	@exec docker compose logs --follow --tail=100 $(ARGS)
+
+upgrade: ## Build the services anew and replace them while they serve
+	$(need-python)
+	@$(CONTAINERS) upgrade
+
+backup: ## Write the containers' database into one file; its name may be given as FILE=…
+	$(need-python)
+	@$(CONTAINERS) backup $(FILE)
+
+restore: ## Put it back: make restore FILE=taskgate-20260131-120000.dump
+	$(need-python)
+	@$(CONTAINERS) restore $(FILE)
 
 .PHONY: test test-kit test-devkit test-gateway test-verifier test-tasks test-contract test-e2e test-abuse test-containers
 test: $(READY) ## Run every test

@@ -95,6 +95,11 @@ class ComposeSystem:
         (only,) = self.containers(service, ended=True)
         return only
 
+    @property
+    def every_url(self) -> list[str]:
+        """The URLs of that range: a new gateway may take any port of it that is free."""
+        return [f"http://127.0.0.1:{self.port + number}" for number in range(_PORTS)]
+
     def urls(self) -> list[str]:
         """Return the URL of every gateway."""
         ports = (

@@ -14,6 +14,7 @@ _PAGE = 200
 _OK = 400
 # A user who never paused would take from the system the time to start again.
 _PAUSE_SECONDS = 0.05
+_BALANCER_SECONDS = 0.3
 
 
 @dataclass
@@ -57,16 +58,19 @@ async def load(
 ) -> AsyncIterator[Load]:
     """Let users work through the gateways at `urls` for the length of the block.
 
-    `headers` gives those of a user. Like a balancer, a user whose gateway refuses the connection
-    takes the next one, and such a try is not counted as a request.
+    `headers` gives those of a user. Of several gateways they take the ready ones in turn, as
+    behind a balancer.
     """
     seen = Load()
     done = asyncio.Event()
+    balancer = _Balancer(urls)
     async with asyncio.TaskGroup() as group:
-        for number in range(users):
+        if len(urls) > 1:
+            await balancer.look()
+            group.create_task(balancer.follow(done))
+        for _ in range(users):
             user_id = f"user-{secrets.token_hex(8)}"
-            user = _User(user_id, headers(user_id), number)
-            group.create_task(_work(seen, done, urls, user))
+            group.create_task(_work(seen, done, balancer, user_id, headers(user_id)))
         try:
             yield seen
         finally:
@@ -91,32 +95,59 @@ async def lost(seen: Load, url: str, headers: Callable[[str], Mapping[str, str]]
     return missing
 
 
-@dataclass(frozen=True)
-class _User:
-    user_id: str
-    headers: Mapping[str, str]
-    first_gateway: int
+class _Balancer:
+    """Knows which gateways are ready; if none says so, those that were."""
+
+    def __init__(self, urls: Sequence[str]) -> None:
+        self._urls = urls
+        self._ready = list(urls)
+        self._turn = 0
+
+    def choose(self) -> str:
+        self._turn += 1
+        return self._ready[self._turn % len(self._ready)]
+
+    async def follow(self, done: asyncio.Event) -> None:
+        """Ask all of them again and again."""
+        while not done.is_set():
+            await self.look()
+            await _pause(done, _BALANCER_SECONDS)
+
+    async def look(self) -> None:
+        """Ask all of them once."""
+        async with httpx.AsyncClient(trust_env=False, timeout=2) as client:
+            answers = await asyncio.gather(*(self._is_ready(client, url) for url in self._urls))
+        ready = [url for url, yes in zip(self._urls, answers, strict=True) if yes]
+        self._ready = ready or self._ready
+
+    @staticmethod
+    async def _is_ready(client: httpx.AsyncClient, url: str) -> bool:
+        try:
+            return (await client.get(f"{url}/readyz")).is_success
+        except httpx.TransportError:
+            return False
 
 
-async def _work(seen: Load, done: asyncio.Event, urls: Sequence[str], user: _User) -> None:
+async def _work(
+    seen: Load, done: asyncio.Event, balancer: _Balancer, user_id: str, headers: Mapping[str, str]
+) -> None:
     # Idle connections end before the server ends them, as in any client that is to lose nothing.
     limits = httpx.Limits(keepalive_expiry=2)
-    written = seen.written.setdefault(user.user_id, [])
-    async with httpx.AsyncClient(headers=user.headers, limits=limits, trust_env=False) as client:
-        turn = user.first_gateway
+    written = seen.written.setdefault(user_id, [])
+    async with httpx.AsyncClient(headers=headers, limits=limits, trust_env=False) as client:
         while not done.is_set():
-            url = urls[turn % len(urls)] + _TASKS
-            turn += 1
+            url = balancer.choose() + _TASKS
             try:
                 created = await client.post(url, json={"title": "Written under load"})
                 if created.is_success:
                     written.append(created.json()["id"])
                 await seen.note(created)
                 await seen.note(await client.get(url, params={"limit": "1"}))
-            except httpx.ConnectError as error:
-                if len(urls) == 1:
-                    await seen.note(error)
             except httpx.TransportError as error:
                 await seen.note(error)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(done.wait(), _PAUSE_SECONDS)
+            await _pause(done, _PAUSE_SECONDS)
+
+
+async def _pause(done: asyncio.Event, seconds: float) -> None:
+    with suppress(TimeoutError):
+        await asyncio.wait_for(done.wait(), seconds)

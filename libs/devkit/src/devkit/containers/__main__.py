@@ -3,10 +3,17 @@
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
+from devkit.containers.backup import backup, restore
 from devkit.containers.up import up
+from devkit.containers.upgrade import upgrade
 from devkit.errors import DevkitError
 
-_COMMANDS: Mapping[str, Callable[[Sequence[str]], None]] = {"up": up}
+_COMMANDS: Mapping[str, Callable[[Sequence[str]], None]] = {
+    "up": up,
+    "upgrade": upgrade,
+    "backup": backup,
+    "restore": restore,
+}
 
 
 def main(arguments: Sequence[str]) -> int:
