@@ -86,6 +86,29 @@ async def test_what_redis_acknowledged_survives_a_restart_and_a_crash(
     assert all(3000 < int(seconds) <= 3600 for seconds in lives)
 
 
+@pytest.mark.spec("CON-13", "AUTH-44")
+async def test_a_revoked_token_stays_revoked_whatever_is_started_again(
+    system: ComposeSystem,
+) -> None:
+    headers = system.headers(f"user-{secrets.token_hex(8)}")
+    async with httpx.AsyncClient(base_url=system.url, headers=headers, trust_env=False) as client:
+        before = await client.get(TASKS)
+        logged_out = await client.post("/api/v1/auth/logout")
+        for name in ("redis", "gateway"):
+            container = system.container(name)
+            started = describe(container)["State"]["StartedAt"]
+            await asyncio.to_thread(system.kill, container)
+            await until(partial(_started_again, container, started), LIMIT, name)
+            await until(partial(system.is_healthy, name), LIMIT, name)
+
+        after = await client.get(TASKS)
+
+    assert before.status_code == 200
+    assert logged_out.status_code == 204
+    assert after.status_code == 401
+    assert after.json()["code"] == "token_revoked"
+
+
 @pytest.mark.spec("CON-13")
 async def test_a_full_redis_refuses_new_keys_and_evicts_none(
     system: ComposeSystem, key: str

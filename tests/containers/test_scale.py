@@ -68,7 +68,7 @@ async def test_the_gateway_spreads_over_replicas_and_follows_them_without_a_lost
     assert missing == 0
 
 
-@pytest.mark.spec("CON-15")
+@pytest.mark.spec("CON-15", "AUTH-43")
 async def test_gateways_share_a_range_of_ports_and_what_redis_holds(
     scalable: ComposeSystem,
 ) -> None:
@@ -82,7 +82,17 @@ async def test_gateways_share_a_range_of_ports_and_what_redis_holds(
         await system.compose("stop", "auth-verifier")
         at_second = await client.get(second + TASKS, headers=known)
         refused = await client.get(second + TASKS, headers=unknown)
+        await system.compose("start", "auth-verifier")
+        await system.settle()
+        logged_out = await client.post(first + "/api/v1/auth/logout", headers=known)
+
+        async def is_revoked() -> bool:
+            answer = await client.get(second + TASKS, headers=known)
+            return answer.status_code == 401 and answer.json()["code"] == "token_revoked"
+
+        await until(is_revoked, 10, "the revocation at the second gateway")
 
     assert at_first.status_code == 200
     assert at_second.status_code == 200
     assert refused.json()["code"] == "auth_unavailable"
+    assert logged_out.status_code == 204
