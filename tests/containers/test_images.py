@@ -5,9 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from devkit.compose_system import SERVICES, ComposeSystem, describe
+from devkit.compose_system import OURS, SERVICES, ComposeSystem, describe
 
-OURS = ("gateway", "auth-verifier", "tasks")
 BASE = "python:3.13-slim-bookworm"
 MEGABYTE = 1_000_000
 LOOK = """
@@ -29,7 +28,7 @@ def test_an_image_holds_its_service_and_little_else(
     system: ComposeSystem, name: str, report: Callable[[str], None]
 ) -> None:
     package = {"gateway": "gateway_service", "tasks": "tasks_service"}.get(name, "auth_verifier")
-    image = system.engine.images.get(f"taskgate/{name}")
+    image = system.engine.images.get(system.image(name))
     base = system.engine.images.get(BASE)
     size = image.attrs["Size"]
     added = size - base.attrs["Size"]

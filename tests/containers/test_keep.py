@@ -9,13 +9,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from devkit.compose_system import ComposeSystem, until
+from devkit.compose_system import OURS, ComposeSystem, until
 from devkit.load import load, lost
 
 ROOT = Path(__file__).parents[2]
 TASKS = "/api/v1/tasks"
 LIMIT = 240
-OURS = ("gateway", "auth-verifier", "tasks")
 
 
 @pytest.fixture

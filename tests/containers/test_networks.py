@@ -73,7 +73,7 @@ class FarAway:
 def reached(system: ComposeSystem, container: Container, targets: list[Target]) -> list[bool]:
     """Tell which targets are reached from where the container is."""
     said: bytes = system.engine.containers.run(
-        "taskgate/tasks",
+        system.image("tasks"),
         ["python", "-c", PROBE, json.dumps(targets)],
         network_mode=f"container:{container.id}",
         remove=True,

@@ -18,6 +18,7 @@ from devkit.process import inherited_environment
 from devkit.token import make_token
 
 SERVICES = ("gateway", "auth-verifier", "tasks", "postgres", "redis")
+OURS = SERVICES[:3]
 _COMMAND_SECONDS = 600
 _LOOK_SECONDS = 0.1
 # The service's own process is the one child of the init process.
@@ -41,7 +42,11 @@ class ComposeSystem:
         self.project = f"taskgate-test-{secrets.token_hex(4)}"
         self.env_file = folder / "containers.env"
         self.port = _free_range()
-        self._variables = {"GATEWAY_PORT": str(self.port), **variables}
+        self._variables = {
+            "GATEWAY_PORT": str(self.port),
+            "IMAGE_TAG": self.project,
+            **variables,
+        }
         self.engine = docker.from_env()
         self.welcome = ""
 
@@ -59,6 +64,10 @@ class ComposeSystem:
         """Return the request headers of a signed-in user."""
         secret = read_variables(self.env_file, {})["BETTER_AUTH_SECRET"]
         return {"Authorization": f"Bearer {make_token(secret, user_id)}"}
+
+    def image(self, service: str) -> str:
+        """Return what a service's image is called."""
+        return f"taskgate/{service}:{self.project}"
 
     async def compose(self, *arguments: str, **variables: str) -> str:
         """Run `docker compose` and return what it says. Raises `ComposeError` if it fails."""
@@ -144,8 +153,10 @@ class ComposeSystem:
             await until(partial(self.is_healthy, service), 90, service)
 
     async def aclose(self) -> None:
-        """Remove the project, its volumes included."""
+        """Remove the project, its volumes and images included."""
         await self.compose("down", "--volumes", "--remove-orphans", "--timeout=5")
+        for service in OURS:
+            self.engine.images.remove(self.image(service))
         self.engine.close()
 
     async def _run(self, *command: str, **variables: str) -> str:

@@ -1,17 +1,17 @@
 """`make upgrade`: put new containers in the place of the old ones, while everything serves on."""
 
-import os
 import time
 from collections.abc import Sequence
 
 from devkit.containers.compose import check_engine, compose, containers, docker
+from devkit.containers.env_file import env_file, read_variables
 from devkit.errors import DevkitError
 
 # A gateway asks every 5 s where the tasks service is.
 _UNTIL_KNOWN_SECONDS = 6
 _GRACE_SECONDS = 30
 # In which a balancer that asks for /readyz should have noticed that a gateway will go.
-_LEAVE_SECONDS = 10
+_LEAVE_SECONDS = "10"
 
 
 def upgrade(_arguments: Sequence[str]) -> None:
@@ -21,11 +21,12 @@ def upgrade(_arguments: Sequence[str]) -> None:
     Raises `DevkitError` at the first step that fails; what serves then goes on serving.
     """
     check_engine()
+    leave_seconds = _leave_seconds()
     compose("build")
     compose("run", "--rm", "--no-deps", "migrate")
     for service in ("auth-verifier", "tasks"):
         _replace_beside(service)
-    _replace_in_place("gateway")
+    _replace_in_place("gateway", leave_seconds)
 
 
 def _replace_beside(service: str) -> None:
@@ -37,15 +38,22 @@ def _replace_beside(service: str) -> None:
         _end(container)
 
 
-def _replace_in_place(service: str) -> None:
+def _replace_in_place(service: str, leave_seconds: int) -> None:
     """End one container and start another, which takes its port; then the next."""
     old = _running(service)
     for container in old:
         if len(old) > 1:
             docker("kill", "--signal=SIGUSR1", container)
-            time.sleep(int(os.environ.get("LEAVE_SECONDS") or _LEAVE_SECONDS))
+            time.sleep(leave_seconds)
         _end(container)
         _start(service, len(old))
+
+
+def _leave_seconds() -> int:
+    text = read_variables(env_file()).get("LEAVE_SECONDS") or _LEAVE_SECONDS
+    if not (text.isascii() and text.isdigit()):
+        raise DevkitError(f"LEAVE_SECONDS must be a number of seconds, not {text!r}.")
+    return int(text)
 
 
 def _running(service: str) -> list[str]:
