@@ -1,4 +1,5 @@
 # Needs GNU make and Python 3.11 or newer; everything else is installed into .venv.
+# The targets for containers need Docker in place of the .venv.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -8,6 +9,12 @@ MEMBERS := libs/service-kit libs/devkit gateway services/auth-verifier services/
 PYPROJECTS := $(MEMBERS:%=%/pyproject.toml)
 # A suite may be given more to do, as in: make test-tasks ARGS="-k etag"
 PYTEST := exec $(PY) -m pytest $(ARGS)
+CONTAINERS := PYTHONPATH=libs/devkit/src exec $(PYTHON) -m devkit.containers
+
+define need-python
+@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+  { echo "taskgate: $(PYTHON) is not Python 3.11 or newer; name one that is: make PYTHON=python3.12" >&2; exit 1; }
+endef
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -25,7 +32,33 @@ run: $(READY) ## Run everything; PORT, DATA_DIR, BETTER_AUTH_URL, … are read (
 token: $(READY) ## Print a development token: make token USER_ID=alice
 	@exec $(PY) -m devkit.token
 
-.PHONY: test test-kit test-devkit test-gateway test-verifier test-tasks test-contract test-e2e test-abuse
+.PHONY: up down ps logs upgrade backup restore
+up: ## Run everything in containers; more for compose in ARGS="--scale tasks=3"
+	$(need-python)
+	@$(CONTAINERS) up $(ARGS)
+
+down: ## End the containers; their data stays
+	@exec docker compose down $(ARGS)
+
+ps: ## List the containers
+	@exec docker compose ps --all $(ARGS)
+
+logs: ## Follow the containers' logs: make logs ARGS=gateway
+	@exec docker compose logs --follow --tail=100 $(ARGS)
+
+upgrade: ## Build the services anew and replace them while they serve
+	$(need-python)
+	@$(CONTAINERS) upgrade
+
+backup: ## Write the containers' database into one file; its name may be given as FILE=…
+	$(need-python)
+	@$(CONTAINERS) backup $(FILE)
+
+restore: ## Put it back: make restore FILE=taskgate-20260131-120000.dump
+	$(need-python)
+	@$(CONTAINERS) restore $(FILE)
+
+.PHONY: test test-kit test-devkit test-gateway test-verifier test-tasks test-contract test-e2e test-abuse test-containers
 test: $(READY) ## Run every test
 	@$(PYTEST)
 
@@ -52,6 +85,9 @@ test-e2e: $(READY) ## Run the end-to-end tests
 
 test-abuse: $(READY) ## Run the attacks on authentication
 	@$(PYTEST) tests/abuse
+
+test-containers: $(READY) ## Run the tests of the system in containers; they need Docker
+	@$(PYTEST) tests/containers
 
 .PHONY: bench-auth
 bench-auth: $(READY) ## Measure how soon changes bite, and what tokens cost; TOKENS=1000000
@@ -93,8 +129,7 @@ clean: ## Remove .venv and caches; the data in .data stays
 
 # uv, where there is one, installs the same locks faster. What this prints is no target's output.
 $(READY): requirements/dev.txt $(PYPROJECTS)
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
-	  { echo "taskgate: $(PYTHON) is not Python 3.11 or newer; name one that is: make PYTHON=python3.12" >&2; exit 1; }
+	$(need-python)
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
 	  { echo "taskgate: $(PYTHON) cannot make virtual environments: install its venv package (python3-venv)" >&2; exit 1; }
 	@echo "taskgate: setting up $(VENV), once" >&2

@@ -1,9 +1,10 @@
-"""What each service reads from its environment is listed, and reaches it through `make run`."""
+"""What each service reads from its environment is listed, and reaches it in every way to run it."""
 
 import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from auth_verifier.settings import Settings as VerifierSettings
 from devkit.services import Services
@@ -50,3 +51,20 @@ def test_make_run_passes_a_service_all_it_reads_and_no_more(name: str) -> None:
     given = set(programs[name].environment) & every
 
     assert given == variables(SERVICES[name])
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_compose_passes_a_service_all_it_reads(name: str) -> None:
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+
+    given = set(compose["services"][name]["environment"])
+
+    assert variables(SERVICES[name]) - given == set()
+
+
+def test_every_variable_compose_reads_is_in_the_example() -> None:
+    read = set(re.findall(r"\$\{([A-Z_]+)", (ROOT / "docker-compose.yml").read_text()))
+    text = (ROOT / ".env.example").read_text()
+    listed = set(re.findall(r"^([A-Z_]+)=", text, re.MULTILINE))
+
+    assert read - {"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"} <= listed

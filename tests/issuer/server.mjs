@@ -2,7 +2,8 @@
 // and the jwt() plugin as it comes (EdDSA, 15 minutes, issuer and audience the server's origin).
 // Its session cookie is cached as a JWT (strategy "jwt"): signed with the secret, or with the
 // jwt() plugin's key if COOKIE_SIGNED_BY is "key".
-// Environment: BETTER_AUTH_SECRET, and DATABASE_URL of an empty PostgreSQL database.
+// Environment: BETTER_AUTH_SECRET, DATABASE_URL of an empty PostgreSQL database, and HOST, the address
+// to listen at instead of loopback.
 // Prints one JSON line, {"url": …}, when it listens on a free port; ends when its input does, so
 // that it never outlives the test that started it.
 import { createServer } from "node:http";
@@ -19,8 +20,9 @@ const {
 } = process.env;
 const database = new pg.Pool({ connectionString });
 const server = createServer();
-await new Promise((listening) => server.listen(0, "127.0.0.1", listening));
-const url = `http://127.0.0.1:${server.address().port}`;
+const host = process.env.HOST ?? "127.0.0.1";
+await new Promise((listening) => server.listen(0, host, listening));
+const url = `http://${host}:${server.address().port}`;
 
 const options = {
   baseURL: url,

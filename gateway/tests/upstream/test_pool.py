@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
 import pytest
+import uvicorn
 
 from gateway_service.upstream.addresses import resolve_name
 from gateway_service.upstream.errors import UpstreamUnavailableError
@@ -113,6 +114,13 @@ async def test_a_connection_unused_for_long_is_closed(
     idle = await first_served(gateway, upstream)
 
     assert await idle.read_rest() == b""
+
+
+@pytest.mark.spec("GW-9")
+def test_an_idle_connection_is_left_before_the_upstream_closes_it() -> None:
+    upstream = uvicorn.Config("any:app")
+
+    assert Freshness().idle_timeout <= upstream.timeout_keep_alive - 1
 
 
 @pytest.mark.spec("GW-10")

@@ -108,6 +108,7 @@ def test_the_environment_is_made_anew_when_a_lock_or_a_pyproject_changes(
         ("test-contract", "tests/contract"),
         ("test-e2e", "tests/e2e"),
         ("test-abuse", "tests/abuse"),
+        ("test-containers", "tests/containers"),
     ],
 )
 def test_each_suite_has_its_target(clone: Path, target: str, suite: str) -> None:

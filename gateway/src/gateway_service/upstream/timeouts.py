@@ -25,11 +25,12 @@ class UpstreamTimeouts:
 class Freshness:
     """How long connections and addresses are trusted, in seconds.
 
-    A connection closes after `idle_timeout` unused (shorter than the upstream's own), and takes
-    no more exchanges after `max_age` (less a jitter), so that new replicas get their share. The
-    upstream's name is resolved again every `resolve_interval` while it is in use.
+    A connection closes after `idle_timeout` unused: before uvicorn's own 5 s, so that no request
+    meets a connection that is just being closed. It takes no more exchanges after `max_age` (less
+    a jitter), so that new replicas get their share. The upstream's name is resolved again every
+    `resolve_interval` while it is in use.
     """
 
-    idle_timeout: float = 30.0
+    idle_timeout: float = 4.0
     max_age: float = 60.0
     resolve_interval: float = 5.0

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import shlex
 import signal
 import sys
 from collections.abc import Coroutine
@@ -18,6 +17,7 @@ from devkit.services import Services
 from devkit.settings import Settings, read_settings
 from devkit.supervisor import Supervisor
 from devkit.token import make_token
+from devkit.welcome import welcome
 
 # Where the development servers of Next.js and Vite serve a frontend.
 _FRONTENDS = "http://localhost:3000,http://localhost:5173"
@@ -80,7 +80,8 @@ async def _start(settings: Settings, supervisor: Supervisor, terminal: Terminal)
     )
     for program in (services.verifier(), services.tasks(), services.gateway()):
         await supervisor.start(program)
-    for line in _welcome(settings.public_url, make_token(services.auth_secret, "alice")):
+    token = make_token(services.auth_secret, "alice")
+    for line in welcome(settings.public_url, token, "this token is alice's, for a day"):
         terminal.say(line)
 
 
@@ -111,23 +112,6 @@ async def _unless(told_to_end: asyncio.Event, work: Coroutine[None, None, None])
         await asyncio.wait([doing])
     if not doing.cancelled():
         doing.result()
-
-
-def _welcome(url: str, token: str) -> list[str]:
-    authorization = f"Authorization: Bearer {token}"
-    tasks = f"{url}/api/v1/tasks"
-    body = '{"title": "Write to Ada"}'
-    json_body = ["-H", "Content-Type: application/json", "-d", body]
-    create = shlex.join(["curl", "-sS", "-H", authorization, *json_body, tasks])
-    show = shlex.join(["curl", "-sS", "-H", authorization, tasks])
-    return [
-        "",
-        f"Gateway   {url}",
-        f"Docs      {url}/docs",
-        "Create a task and list it (this token is alice's, for a day):",
-        f"{create} && echo && {show} && echo",
-        "",
-    ]
 
 
 if __name__ == "__main__":

@@ -9,6 +9,9 @@ from pydantic import BaseModel
 
 Check = Callable[[], Awaitable[None]]
 
+# The name of the request's state, and of the part that fails, when this process is about to end.
+LEAVING = "leaving"
+
 router = APIRouter(tags=["health"])
 _CHECK_SECONDS = 2.0
 
@@ -45,6 +48,8 @@ async def get_readiness(request: Request, response: Response) -> Health:
     optional: frozenset[str] = getattr(state, "optional_parts", frozenset())
     results = await asyncio.gather(*(_passes(check) for check in checks.values()))
     failing = [name for name, passed in zip(checks, results, strict=True) if not passed]
+    if getattr(request.state, LEAVING, False):
+        failing.append(LEAVING)
     # An unready replica gets no requests: slower must not become an outage.
     if optional.issuperset(failing):
         return Health(status="ok", failing=failing)

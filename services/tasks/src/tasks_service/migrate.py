@@ -12,7 +12,8 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, text
 from sqlalchemy.engine import URL
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from service_kit.api import StartupError
@@ -23,6 +24,9 @@ from tasks_service.settings import DatabaseSettings
 
 _SERVICE = "tasks-migrate"
 _START_SECONDS = 30
+_TRIES = 5
+_PAUSE_SECONDS = 1.0
+_LOCK_NOT_AVAILABLE = "55P03"
 # Any number will do, as long as every version of this program uses the same one.
 _LOCK = 7_235_901
 
@@ -30,7 +34,8 @@ _LOCK = 7_235_901
 async def upgrade(url: URL, revision: str = "head") -> None:
     """Apply the migrations up to `revision`, all of them or none.
 
-    Raises `StartupError` when the database cannot be reached within 30 seconds.
+    A table in use is waited for again and again, a few seconds each time.
+    Raises `StartupError` when it stays in use, or the database cannot be reached within 30 seconds.
     """
     await _run(url, lambda config: command.upgrade(config, revision))
 
@@ -52,11 +57,26 @@ async def _run(url: URL, action: Callable[[Config], object]) -> None:
     engine = create_async_engine(url, poolclass=NullPool)
     try:
         await wait_for_database(engine, _START_SECONDS)
+        for _ in range(_TRIES):
+            if await _act(engine, action):
+                return
+            await asyncio.sleep(_PAUSE_SECONDS)
+    finally:
+        await engine.dispose()
+    raise StartupError(f"a table was in use each of {_TRIES} times; try again")
+
+
+async def _act(engine: AsyncEngine, action: Callable[[Config], object]) -> bool:
+    """Act in one transaction; False if a lock was not to be had in time."""
+    try:
         async with engine.begin() as connection:
             await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
             await connection.run_sync(_with_config, action)
-    finally:
-        await engine.dispose()
+    except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) == _LOCK_NOT_AVAILABLE:
+            return False
+        raise
+    return True
 
 
 def _with_config(connection: Connection, action: Callable[[Config], object]) -> None:

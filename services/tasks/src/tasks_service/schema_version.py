@@ -1,7 +1,11 @@
-"""Which migration the database has seen, against the one this service was written for."""
+"""Which migration the database has seen, against the one this service was written for.
+
+Revisions are numbers of four digits, so that the later one is also the greater text.
+"""
 
 from pathlib import Path
 
+import structlog
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import text
@@ -9,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from service_kit.api import StartupError
 
+_log = structlog.get_logger(__name__)
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -30,16 +35,19 @@ def expected_revision() -> str:
 
 
 async def require_expected_schema(engine: AsyncEngine) -> None:
-    """Return if the database has exactly the tables this service needs.
+    """Return if the database has the tables this service needs.
 
-    Raises `StartupError` otherwise.
+    A newer release may have added to them: it leaves what this one uses for as long as both serve.
+    Raises `StartupError` if they are older, or none.
     """
     found, expected = await _found_revision(engine), expected_revision()
-    if found != expected:
+    if found is None or found < expected:
         raise StartupError(
             f"the database is at revision {found or 'none'}, this service needs {expected}: "
             "run `python -m tasks_service.migrate`"
         )
+    if found > expected:
+        _log.warning("newer_schema", found=found, expected=expected)
 
 
 async def _found_revision(engine: AsyncEngine) -> str | None:
