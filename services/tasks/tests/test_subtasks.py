@@ -251,6 +251,20 @@ async def test_subtasks_go_and_come_back_with_their_list(alice: AsyncClient) -> 
     assert (await now(alice, child))["parent_id"] == parent["id"]
 
 
+@pytest.mark.spec("SUB-3", "SUB-4")
+async def test_a_restored_subtask_is_in_the_list_its_parent_is_in_by_now(
+    alice: AsyncClient,
+) -> None:
+    home = await new_list(alice)
+    _, child = await line(alice, 2, list_id=home["id"])
+    await alice.delete(f"{TASKS}/{child['id']}")
+    await alice.delete(f"{LISTS}/{home['id']}", params={"keep_tasks": "true"})
+
+    restored = (await alice.post(f"{TASKS}/{child['id']}/restore")).json()
+
+    assert (restored["parent_id"], restored["list_id"]) == (child["parent_id"], None)
+
+
 @pytest.mark.spec("SUB-5")
 async def test_a_purged_task_takes_its_subtasks_along(alice: AsyncClient) -> None:
     tasks, other = await line(alice, 3), await new_task(alice)

@@ -19,7 +19,7 @@ from tasks_service.services.day import Day, midnight
 from tasks_service.services.task_view import in_view
 
 _DAYS = 30
-_COMPLETED_AT = col(Task.completed_at)
+_completed_at = col(Task.completed_at)
 
 
 async def get_stats(session: AsyncSession, user_id: str, query: StatsQuery) -> Stats:
@@ -54,8 +54,8 @@ async def _groups(session: AsyncSession, user_id: str, today: Day) -> Sequence[A
     statement = (
         select(
             *home,
-            number("open", _COMPLETED_AT.is_(None)),
-            number("completed", _COMPLETED_AT.is_not(None)),
+            number("open", _completed_at.is_(None)),
+            number("completed", _completed_at.is_not(None)),
             number("overdue", *in_view("overdue", today)),
             number("due_today", *in_view("today", today)),
         )
@@ -71,14 +71,14 @@ async def _per_day(
     dates = [today.date - timedelta(days=ago) for ago in reversed(range(_DAYS))]
     # PostgreSQL may know other zones than Python, so it gets the midnights.
     starts = [midnight(date, time_zone) for date in dates]
-    bucket = func.width_bucket(_COMPLETED_AT, literal(starts, ARRAY(UtcDateTime)))
+    bucket = func.width_bucket(_completed_at, literal(starts, ARRAY(UtcDateTime)))
     counted = await session.execute(
         select(bucket, func.count())
         .where(
             col(Task.user_id) == user_id,
             col(Task.deleted_at).is_(None),
-            starts[0] <= _COMPLETED_AT,
-            today.end > _COMPLETED_AT,
+            _completed_at >= starts[0],
+            _completed_at < today.end,
         )
         .group_by(bucket)
     )

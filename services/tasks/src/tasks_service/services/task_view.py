@@ -12,7 +12,7 @@ from tasks_service.schemas.task import View
 from tasks_service.services.day import Day, utc_midnight
 from tasks_service.services.task_rows import owned_by
 
-_ON, _AT, _DUE = col(Task.due_on), col(Task.due_at), col(Task.due_ascending)
+_due_on, _due_at, _due = col(Task.due_on), col(Task.due_at), col(Task.due_ascending)
 _INSTANT = timedelta(microseconds=1)
 
 
@@ -27,9 +27,9 @@ async def view_changes_at(session: AsyncSession, user_id: str, view: View, day: 
     if view != "overdue":
         return day.end
     soon = owned_by(user_id).where(
-        col(Task.completed_at).is_(None), day.now <= _AT, day.now <= _DUE, day.end > _DUE
+        col(Task.completed_at).is_(None), _due_at >= day.now, _due >= day.now, _due < day.end
     )
-    due = soon.with_only_columns(_AT).order_by(_DUE, col(Task.id)).limit(1)
+    due = soon.with_only_columns(_due_at).order_by(_due, col(Task.id)).limit(1)
     # Overdue is what was due before now, so one instant after it is due.
     next_due = await session.scalar(due)
     return day.end if next_due is None else min(next_due + _INSTANT, day.end)
@@ -38,19 +38,19 @@ async def view_changes_at(session: AsyncSession, user_id: str, view: View, day: 
 # Each has a range of the column the index is on, and then says it exactly.
 def _today(day: Day) -> Iterator[ColumnElement[bool]]:
     on = utc_midnight(day.date)
-    yield min(day.start, on) <= _DUE
-    yield max(day.end, on + _INSTANT) > _DUE
-    yield or_(col(Task.due_on) == day.date, and_(day.start <= _AT, day.end > _AT))
+    yield _due >= min(day.start, on)
+    yield _due < max(day.end, on + _INSTANT)
+    yield or_(_due_on == day.date, and_(_due_at >= day.start, _due_at < day.end))
 
 
 def _overdue(day: Day) -> Iterator[ColumnElement[bool]]:
-    yield max(day.now, utc_midnight(day.date)) > _DUE
-    yield or_(day.date > _ON, day.now > _AT)
+    yield _due < max(day.now, utc_midnight(day.date))
+    yield or_(_due_on < day.date, _due_at < day.now)
 
 
 def _upcoming(day: Day) -> Iterator[ColumnElement[bool]]:
-    yield min(day.end, utc_midnight(day.date) + _INSTANT) <= _DUE
-    yield or_(day.date < _ON, day.end <= _AT)
+    yield _due >= min(day.end, utc_midnight(day.date) + _INSTANT)
+    yield or_(_due_on > day.date, _due_at >= day.end)
 
 
 _VIEWS: dict[View, Callable[[Day], Iterator[ColumnElement[bool]]]] = {
