@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
 from sqlalchemy import Connection, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
@@ -34,10 +35,11 @@ _LOCK = 7_235_901
 async def upgrade(url: URL, revision: str = "head") -> None:
     """Apply the migrations up to `revision`, all of them or none.
 
-    A table in use is waited for again and again, a few seconds each time.
+    A table in use is waited for again and again, a few seconds each time. Migrations of a newer
+    release stay: whoever goes back to this one finds the tables it needs among them.
     Raises `StartupError` when it stays in use, or the database cannot be reached within 30 seconds.
     """
-    await _run(url, lambda config: command.upgrade(config, revision))
+    await _run(url, lambda config: _upgrade(config, revision))
 
 
 async def downgrade(url: URL, revision: str) -> None:
@@ -77,6 +79,13 @@ async def _act(engine: AsyncEngine, action: Callable[[Config], object]) -> bool:
             return False
         raise
     return True
+
+
+def _upgrade(config: Config, revision: str) -> None:
+    connection: Connection = config.attributes["connection"]
+    found = MigrationContext.configure(connection).get_current_revision()
+    if found is None or found <= expected_revision():
+        command.upgrade(config, revision)
 
 
 def _with_config(connection: Connection, action: Callable[[Config], object]) -> None:
