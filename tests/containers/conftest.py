@@ -69,7 +69,7 @@ async def _running(
     variables = {"BETTER_AUTH_URL": issuer, "PUBLIC_URL": "http://taskgate.test"}
     system = ComposeSystem(ROOT, tmp_path_factory.mktemp("containers"), variables)
     try:
-        system.welcome = await system.make("up")
+        await system.begin()
         yield system
     finally:
         await system.aclose()

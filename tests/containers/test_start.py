@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from devkit.compose_system import ComposeSystem, describe
+from devkit.compose_system import ComposeSystem
 
 TASKS = "/api/v1/tasks"
 SHORT = "too-short"
@@ -17,10 +17,7 @@ SHORT = "too-short"
 
 @pytest.mark.spec("CON-5")
 def test_services_start_when_what_they_need_is_ready(system: ComposeSystem) -> None:
-    state = {
-        name: describe(system.container(name))["State"]
-        for name in ("gateway", "tasks", "migrate", "postgres")
-    }
+    state = system.first_start
 
     assert state["migrate"]["ExitCode"] == 0
     assert state["postgres"]["StartedAt"] < state["migrate"]["StartedAt"]

@@ -34,7 +34,8 @@ class ComposeSystem:
     """One compose project under a name of its own. Services: see `SERVICES`.
 
     `folder` gets its file of variables; `variables` go before what stands there. `root` is the
-    folder of docker-compose.yml. `welcome` is what `make up` said.
+    folder of docker-compose.yml. `welcome` is what the first `make up` said, and
+    `first_start` the state of each container after it.
     """
 
     def __init__(self, root: Path, folder: Path, variables: Mapping[str, str]) -> None:
@@ -49,6 +50,7 @@ class ComposeSystem:
         }
         self.engine = docker.from_env()
         self.welcome = ""
+        self.first_start: dict[str, dict[str, Any]] = {}
 
     @property
     def url(self) -> str:
@@ -76,6 +78,13 @@ class ComposeSystem:
     async def up(self, *arguments: str, **variables: str) -> None:
         """Bring the project to what file and arguments say, and wait until it is healthy."""
         await self.compose("up", "--detach", "--wait", "--no-build", *arguments, **variables)
+
+    async def begin(self) -> None:
+        """Run `make up` for the first time."""
+        self.welcome = await self.make("up")
+        self.first_start = {
+            name: describe(self.container(name))["State"] for name in (*SERVICES, "migrate")
+        }
 
     async def make(self, *arguments: str, **variables: str) -> str:
         """Run a target of the Makefile as an operator does."""

@@ -45,8 +45,12 @@ def restore(arguments: Sequence[str]) -> None:
     compose("up", "--detach", "--wait", "--no-recreate", "postgres")
     _sql(f"DROP DATABASE IF EXISTS {_NEW}", f"CREATE DATABASE {_NEW} OWNER {_ROLE}")
     load = ("pg_restore", "--username=postgres", "--exit-on-error", "--no-owner")
-    with Path(arguments[0]).open("rb") as file:
-        compose(*_IN_POSTGRES, *load, f"--role={_ROLE}", f"--dbname={_NEW}", stdin=file)
+    try:
+        with Path(arguments[0]).open("rb") as file:
+            compose(*_IN_POSTGRES, *load, f"--role={_ROLE}", f"--dbname={_NEW}", stdin=file)
+    except DevkitError:
+        _sql(f"DROP DATABASE {_NEW}")
+        raise
     # Whoever is connected would write into what is about to go.
     compose("stop", "gateway", "tasks")
     _sql(

@@ -9,7 +9,7 @@ from devkit.errors import DevkitError
 
 # A gateway asks every 5 s where the tasks service is.
 _UNTIL_KNOWN_SECONDS = 6
-_GRACE_SECONDS = 30
+_GRACE_SECONDS = "30"
 # In which a balancer that asks for /readyz should have noticed that a gateway will go.
 _LEAVE_SECONDS = "10"
 
@@ -69,5 +69,5 @@ def _start(service: str, number: int) -> None:
 
 
 def _end(container: str) -> None:
-    docker("stop", f"--time={_GRACE_SECONDS}", container)
+    docker("stop", "-t", _GRACE_SECONDS, container)
     docker("rm", container)
