@@ -17,8 +17,8 @@ from tasks_service.schemas.list import ListMove, ListQuery
 from tasks_service.schemas.query import PageQuery
 from tasks_service.schemas.stats import StatsQuery
 from tasks_service.schemas.task import Sort, TaskMove, TaskQuery, TaskWrite
+from tasks_service.services import completion, stats, tag_filter, task_list, trash
 from tasks_service.services import list as list_service
-from tasks_service.services import stats, tag_filter, task_list, trash
 from tasks_service.services import tag as tag_service
 from tasks_service.services import task as task_service
 from tasks_service.services.cursor import CursorSealer
@@ -50,7 +50,14 @@ SELECT 'reader-' || (n % 20), lpad(to_hex(n), 32, '0')::uuid, 'task ' || n, n % 
   lpad(to_hex(549755813888 + n), 10, '0'),
   CASE WHEN n > 8000 THEN now() + n * interval '1 s' END
 FROM generate_series(1, 12000) n;
-ANALYZE account; ANALYZE list; ANALYZE task; ANALYZE tag; ANALYZE task_tag
+UPDATE task SET due_on = current_date, recurrence = 'FREQ=DAILY'
+WHERE user_id = 'reader-3' AND id = lpad('3', 32, '0')::uuid;
+INSERT INTO completion (user_id, id, task_id, due_on, completed_at, version, created_at,
+  updated_at)
+SELECT 'reader-' || (n % 20), gen_random_uuid(), lpad(to_hex(n), 32, '0')::uuid,
+  current_date - k, now() - k * interval '1 day', n, now(), now()
+FROM generate_series(1, 400) n, generate_series(1, 30) k;
+ANALYZE completion; ANALYZE account; ANALYZE list; ANALYZE task; ANALYZE tag; ANALYZE task_tag
 """
 
 
@@ -224,6 +231,24 @@ async def test_a_view_reads_its_part_of_the_due_index_in_order(
         assert "Sort" not in plan
 
 
+@pytest.mark.spec("REC-23")
+async def test_the_completions_of_a_task_are_read_in_their_order(
+    connection: AsyncConnection,
+) -> None:
+    act = partial(
+        completion.list_completions,
+        user_id=USER,
+        task_id=TASK,
+        query=PageQuery(limit=10),
+        cursors=CURSORS,
+    )
+    _, plan = await plans_of(connection, act)
+
+    assert "Index Scan Backward using ix_completion_user_id_task_id_completed_at" in plan
+    assert re.search(r"Index Cond: .*user_id.*task_id", plan)
+    assert "Sort" not in plan
+
+
 ACTS: dict[str, Callable[[AsyncSession], Awaitable[Any]]] = {
     "the tasks of a list": lambda session: task_list.list_tasks(
         session, USER, TaskQuery(list_id=LIST), CURSORS
@@ -253,6 +278,13 @@ ACTS: dict[str, Callable[[AsyncSession], Awaitable[Any]]] = {
     "moving a task before another, under a parent": lambda session: task_service.move_task(
         session, USER, TASK, TaskMove(parent_id=PARENT, before_id=CHILD)
     ),
+    "completing a recurring task": lambda session: task_service.set_completed(
+        session, USER, TASK, completed=True
+    ),
+    "skipping an occurrence": lambda session: task_service.skip_task(session, USER, TASK),
+    "the completions of a task": lambda session: completion.list_completions(
+        session, USER, TASK, PageQuery(), CURSORS
+    ),
     "deleting a task": lambda session: task_service.delete_task(session, USER, PARENT),
     "restoring a task": lambda session: trash.restore_task(session, USER, DELETED_TASK),
     "purging a task": lambda session: trash.purge_task(session, USER, DELETED_TASK),
@@ -272,7 +304,18 @@ ACTS: dict[str, Callable[[AsyncSession], Awaitable[Any]]] = {
 
 
 @pytest.mark.spec(
-    "SUB-3", "SUB-4", "SUB-6", "TASK-27", "LIST-5", "LIST-7", "LIST-8", "TRASH-5", "TRASH-6"
+    "SUB-3",
+    "SUB-4",
+    "SUB-6",
+    "TASK-27",
+    "LIST-5",
+    "LIST-7",
+    "LIST-8",
+    "TRASH-5",
+    "TRASH-6",
+    "REC-20",
+    "REC-22",
+    "REC-23",
 )
 @pytest.mark.parametrize("act", ACTS)
 async def test_no_statement_reads_the_rows_of_everybody(

@@ -8,6 +8,7 @@ from httpx import AsyncClient
 from sqlalchemy import event
 
 TASKS = "/api/v1/tasks"
+DAILY = {"title": "x", "due_on": "2026-11-25", "recurrence": "FREQ=DAILY"}
 
 
 @contextmanager
@@ -34,6 +35,7 @@ async def things_to_write_to(user: AsyncClient) -> dict[str, str]:
         ("trashed", "tasks", {"title": "x"}),
         ("first", "tasks", {"title": "x", "tags": ["a", "other"]}),
         ("second", "tasks", {"title": "x"}),
+        ("daily", "tasks", DAILY),
         ("list", "lists", {"name": "x"}),
         ("other", "lists", {"name": "x"}),
         ("third", "lists", {"name": "x"}),
@@ -57,6 +59,11 @@ async def things_to_write_to(user: AsyncClient) -> dict[str, str]:
         ("DELETE /api/v1/tasks/{id}", None, 3),
         ("POST /api/v1/tasks/{id}/complete", None, 3),
         ("POST /api/v1/tasks/{id}/restore", None, 2),
+        ("POST /api/v1/tasks", DAILY, 2),
+        ("PATCH /api/v1/tasks/{daily}", {"recurrence": "FREQ=WEEKLY"}, 3),
+        ("POST /api/v1/tasks/{daily}/complete", None, 5),
+        ("POST /api/v1/tasks/{daily}/skip", None, 4),
+        ("GET /api/v1/tasks/{daily}/completions", None, 2),
         ("GET /api/tasks", None, 1),
         ("POST /api/v1/tasks", {"title": "x", "list_id": "{list}"}, 3),
         ("POST /api/v1/tasks", {"title": "x", "parent_id": "{id}"}, 3),

@@ -37,6 +37,8 @@ async def test_a_new_task_has_every_field_and_where_to_find_it(alice: AsyncClien
         "time_zone": None,
         "start_at": None,
         "reminders": [],
+        "recurrence": None,
+        "recurrence_from": "due",
         "tags": [],
         "list_id": None,
         "parent_id": None,

@@ -41,6 +41,17 @@ class TagNotFoundError(ServiceError):
         super().__init__("You have no tag with this id.")
 
 
+class NotRecurringError(ServiceError):
+    """The task is due once, or done."""
+
+    status: ClassVar[int] = 409
+    code: ClassVar[str] = "not_recurring"
+    title: ClassVar[str] = "Not recurring"
+
+    def __init__(self) -> None:
+        super().__init__("This task has no recurrence, or is completed: there is nothing to skip.")
+
+
 class PreconditionFailedError(ServiceError):
     """The task or list is not in the state the request was conditional on.
 

@@ -2,9 +2,19 @@
 
 from tasks_service.models.account import Account
 from tasks_service.models.base import metadata
+from tasks_service.models.completion import Completion
 from tasks_service.models.idempotency_key import IdempotencyKey
 from tasks_service.models.list import TaskList
 from tasks_service.models.tag import Tag, TaskTag
 from tasks_service.models.task import Task
 
-__all__ = ["Account", "IdempotencyKey", "Tag", "Task", "TaskList", "TaskTag", "metadata"]
+__all__ = [
+    "Account",
+    "Completion",
+    "IdempotencyKey",
+    "Tag",
+    "Task",
+    "TaskList",
+    "TaskTag",
+    "metadata",
+]

@@ -8,8 +8,10 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     Computed,
+    DateTime,
     ForeignKeyConstraint,
     Index,
+    Integer,
     Text,
     text,
 )
@@ -47,7 +49,8 @@ class Task(Table, table=True):
     `due_ascending`, `due_descending` and `title_key` are what lists sort by: no due time comes
     last either way, and upper and lower case together. `tag_keys` are the tags, case folded.
     What was deleted together has the same `deleted_at`. `field_versions` has the version that
-    wrote each field that changed, and under `id` the first one.
+    wrote each field that changed, and under `id` the first one. `recurrence_local` and
+    `recurrence_number` are what a recurring task's due cannot tell (migration 0009).
     """
 
     __table_args__ = (
@@ -67,6 +70,12 @@ class Task(Table, table=True):
             name="tag_count",
         ),
         CheckConstraint("cardinality(reminders) <= 10", name="reminder_count"),
+        CheckConstraint("recurrence_from IN ('due', 'completion')", name="recurrence_from_known"),
+        CheckConstraint(
+            "recurrence IS NULL OR due_on IS NOT NULL AND recurrence NOT LIKE '%UNTIL=%Z'"
+            " OR time_zone IS NOT NULL AND recurrence NOT LIKE '%UNTIL=________'",
+            name="recurrence_of_due",
+        ),
         CheckConstraint("parent_id <> id", name="parent_other"),
         CheckConstraint("char_length(position) BETWEEN 10 AND 200", name="position_length"),
         # Each serves one sort of the list, read forwards or backwards: a user's tasks, in order.
@@ -138,6 +147,10 @@ class Task(Table, table=True):
     start_at: datetime | None = Field(sa_type=UtcDateTime)
     # The server's defaults are for the release before, which does not write these.
     reminders: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False, server_default="{}"))
+    recurrence: str | None = Field(sa_type=Text)
+    recurrence_from: str = Field(sa_column=Column(Text, nullable=False, server_default="due"))
+    recurrence_local: datetime | None = Field(sa_type=DateTime)
+    recurrence_number: int = Field(sa_column=Column(Integer, nullable=False, server_default="1"))
     tags: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))
     tag_keys: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))
     list_id: UUID | None

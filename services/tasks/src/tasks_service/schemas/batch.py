@@ -10,7 +10,7 @@ from tasks_service.schemas.body import RequestBody
 from tasks_service.schemas.entity_tags import EntityTags, parse_entity_tags
 from tasks_service.schemas.task import TaskMove, TaskPatch, TaskRead, TaskWrite
 
-Op = Literal["create", "update", "move", "complete", "reopen", "delete", "restore"]
+Op = Literal["create", "update", "move", "complete", "reopen", "skip", "delete", "restore"]
 # What an operation has besides `op`; each must be there but those in parentheses.
 _MEMBERS: dict[Op, tuple[set[str], set[str]]] = {
     "create": ({"task"}, {"id"}),
@@ -18,6 +18,7 @@ _MEMBERS: dict[Op, tuple[set[str], set[str]]] = {
     "move": ({"id", "move"}, {"if_match"}),
     "complete": ({"id"}, {"if_match"}),
     "reopen": ({"id"}, {"if_match"}),
+    "skip": ({"id"}, {"if_match"}),
     "delete": ({"id"}, {"if_match"}),
     "restore": ({"id"}, set()),
 }

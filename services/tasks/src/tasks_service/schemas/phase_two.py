@@ -129,5 +129,8 @@ def _split_due_date(fields: dict[str, Any]) -> dict[str, Any]:
     if "due_date" not in fields:
         return fields
     due = fields.pop("due_date")
-    at = due if isinstance(due, datetime) else None
-    return fields | {"due_on": None if at else due, "due_at": at, "time_zone": None}
+    if isinstance(due, datetime):
+        # These frontends know no zones, and put back the instant of a task that has one.
+        return fields | {"due_on": None, "due_at": due}
+    cleared = {"due_at": None, "time_zone": None}
+    return fields | cleared | ({"due_on": due} if due else {"due_on": None, "recurrence": None})

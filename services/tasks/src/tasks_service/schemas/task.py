@@ -19,6 +19,7 @@ from tasks_service.schemas.fields import Description, Tag, Tags, TimeZone, Title
 from tasks_service.schemas.instant import BoundText, DateText, InstantText
 from tasks_service.schemas.move import Place
 from tasks_service.schemas.query import IdOrNone, PageQuery, QueryBool
+from tasks_service.schemas.recurrence import RecurrenceFrom, RecurrenceText
 from tasks_service.schemas.reminder import Reminders
 
 SortField = Literal["created_at", "updated_at", "due", "priority", "title", "position"]
@@ -48,6 +49,8 @@ class TaskRead(BaseModel):
     time_zone: str | None = Field(description="IANA zone in which `due_at` was meant.")
     start_at: datetime | None
     reminders: list[str] = Field(description="Instants, and durations before the task is due.")
+    recurrence: str | None = Field(description="RRULE of RFC 5545, in canonical form.")
+    recurrence_from: RecurrenceFrom
     tags: list[str]
     list_id: UUID | None = Field(description="The list it is in.")
     parent_id: UUID | None = Field(description="The task it stands under.")
@@ -100,6 +103,12 @@ class TaskWrite(RequestBody):
     time_zone: TimeZone | None = Field(default=None, description="IANA name; needs `due_at`.")
     start_at: InstantText | None = None
     reminders: Reminders = Field(default=[])
+    recurrence: RecurrenceText | None = Field(
+        default=None,
+        description="RRULE of RFC 5545, like `FREQ=WEEKLY;BYDAY=MO,TH`; needs `due_on`, or "
+        "`due_at` with `time_zone`.",
+    )
+    recurrence_from: RecurrenceFrom = RecurrenceFrom.DUE
     tags: Tags = Field(default=[])
     list_id: UUID | None = Field(
         default=None, description="One of the caller's lists; a subtask is in its parent's."
@@ -119,6 +128,8 @@ class TaskPatch(PartialBody):
     time_zone: TimeZone | None = None
     start_at: InstantText | None = None
     reminders: Reminders = ABSENT
+    recurrence: RecurrenceText | None = None
+    recurrence_from: RecurrenceFrom = ABSENT
     tags: Tags = ABSENT
     list_id: UUID | None = None
     parent_id: UUID | None = None

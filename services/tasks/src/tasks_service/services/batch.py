@@ -69,11 +69,20 @@ async def _run(session: AsyncSession, user_id: str, operation: Operation) -> Tas
                 completed=operation.op == "complete",
                 if_match=condition,
             )
-        case "restore":
-            return await trash_service.restore_task(session, user_id, task_id)
-        case "delete":
-            await task_service.delete_task(session, user_id, task_id, condition)
-            return None
+        case "skip":
+            return await task_service.skip_task(session, user_id, task_id, condition)
+        case "delete" | "restore":
+            return await _delete_or_restore(session, user_id, operation)
+
+
+async def _delete_or_restore(
+    session: AsyncSession, user_id: str, operation: Operation
+) -> TaskRead | None:
+    given: Any = operation
+    if operation.op == "restore":
+        return await trash_service.restore_task(session, user_id, given.id)
+    await task_service.delete_task(session, user_id, given.id, operation.condition())
+    return None
 
 
 def _in_batch(error: ServiceError, index: int, operation: Operation) -> ServiceError:

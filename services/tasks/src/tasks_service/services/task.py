@@ -7,7 +7,7 @@ from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
-from tasks_service.errors import PreconditionRequiredError
+from tasks_service.errors import NotRecurringError, PreconditionRequiredError
 from tasks_service.models import Task
 from tasks_service.schemas.entity_tags import EntityTags, Preconditions
 from tasks_service.schemas.task import TaskMove, TaskPatch, TaskRead, TaskWrite, WrittenTask
@@ -15,8 +15,9 @@ from tasks_service.services.account import next_version, writing
 from tasks_service.services.field_versions import require_task_match, written
 from tasks_service.services.idempotency import KeyedRequest, find_answer, keep_answer
 from tasks_service.services.subtasks import with_subtasks
+from tasks_service.services.task_recurrence import next_due
 from tasks_service.services.task_rows import get_owned
-from tasks_service.services.task_write import Change, change_task, insert_task
+from tasks_service.services.task_write import Change, change_task, insert_task, write_task
 
 _NOTHING = EntityTags()
 
@@ -112,6 +113,8 @@ async def set_completed(
 ) -> TaskRead:
     """Mark a task as done or not, or with None as the opposite; done twice keeps the first time.
 
+    One that recurs goes on to its next due as long as there is one.
+
     Raises `TaskNotFoundError` and `PreconditionFailedError`.
     """
 
@@ -119,6 +122,23 @@ async def set_completed(
         return {"completed": not task.completed if completed is None else completed}
 
     return await change_task(session, user_id, task_id, if_match, Change(wanted))
+
+
+async def skip_task(
+    session: AsyncSession, user_id: str, task_id: UUID, if_match: EntityTags | None = None
+) -> TaskRead:
+    """Give a recurring task its next due, or close it when its rule has ended.
+
+    Raises `TaskNotFoundError`, `PreconditionFailedError` and `NotRecurringError`.
+    """
+    async with writing(session):
+        stamp = await next_version(session, user_id)
+        current = await get_owned(session, user_id, task_id)
+        await require_task_match(session, user_id, current, if_match)
+        if current.recurrence is None or current.completed:
+            raise NotRecurringError
+        due = await next_due(session, user_id, dict(current))
+        return await write_task(session, user_id, task_id, due or {"completed": True}, stamp)
 
 
 async def move_task(

@@ -23,6 +23,8 @@ TASK_COLUMNS = (
     col(Task.time_zone),
     col(Task.start_at),
     col(Task.reminders),
+    col(Task.recurrence),
+    col(Task.recurrence_from),
     col(Task.tags),
     col(Task.list_id),
     col(Task.parent_id),

@@ -20,7 +20,7 @@ from tasks_service.services.field_versions import first_written, require_task_ma
 from tasks_service.services.placing import Siblings, place
 from tasks_service.services.position import last_position
 from tasks_service.services.subtasks import Home, find_home, home_of, move_subtasks
-from tasks_service.services.task_due import require_one_due
+from tasks_service.services.task_recurrence import first_of, with_recurrence
 from tasks_service.services.task_rows import TASK_COLUMNS, as_task, get_any, get_owned
 
 
@@ -39,11 +39,11 @@ async def insert_task(
 
     Raises `PreconditionFailedError` if there is one with this id, and `ValidationFailedError`.
     """
-    require_one_due(dict(task))
+    columns = dict(task) | first_of(dict(task))
     async with writing(session):
         stamp = await next_version(session, user_id)
         home = await find_home(session, user_id, dict(task), None)
-        values = _columns(dict(task) | home._asdict(), stamp) | first_written(stamp)
+        values = _columns(columns | home._asdict(), stamp) | first_written(stamp)
         position = last_position(stamp.version)
         result = await session.execute(
             insert(Task)
@@ -78,17 +78,24 @@ async def change_task(
         if not changes:
             await transaction.rollback()
             return current
-        require_one_due(dict(current) | changes)
-        result = await session.execute(
-            update(Task)
-            .where(col(Task.user_id) == user_id, col(Task.id) == task_id)
-            .values(**_columns(changes, stamp), **written(stamp, _fields(changes)))
-            .returning(*TASK_COLUMNS)
-        )
-        changed = as_task(result.one())
+        changes = await with_recurrence(session, user_id, dict(current), changes, stamp)
+        changed = await write_task(session, user_id, task_id, changes, stamp)
         if "list_id" in changes:
             await move_subtasks(session, user_id, task_id, changed.list_id, stamp)
         return changed
+
+
+async def write_task(
+    session: AsyncSession, user_id: str, task_id: UUID, changes: Mapping[str, Any], stamp: Stamp
+) -> TaskRead:
+    """Write these fields of a task, and the columns beside its due, as they are."""
+    result = await session.execute(
+        update(Task)
+        .where(col(Task.user_id) == user_id, col(Task.id) == task_id)
+        .values(**_columns(changes, stamp), **written(stamp, _fields(changes)))
+        .returning(*TASK_COLUMNS)
+    )
+    return as_task(result.one())
 
 
 async def _placed(
@@ -116,7 +123,8 @@ def _siblings(user_id: str, home: Home) -> tuple[Any, ...]:
 
 
 def _fields(changes: Mapping[str, Any]) -> set[str]:
-    return {*changes, "completed_at"} if "completed" in changes else {*changes}
+    fields = {*changes} & TaskRead.model_fields.keys()
+    return {*fields, "completed_at"} if "completed" in fields else fields
 
 
 def _columns(fields: Mapping[str, Any], stamp: Stamp) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from tasks_service.dependencies.resources import DatabaseSession
 from tasks_service.dependencies.strict_route import StrictRoute
 from tasks_service.errors import (
     DatabaseUnavailableError,
+    NotRecurringError,
     PreconditionFailedError,
     TaskNotFoundError,
     UnsupportedMediaTypeError,
@@ -32,6 +33,7 @@ router = APIRouter(
         ValidationFailedError,
         TaskNotFoundError,
         PreconditionFailedError,
+        NotRecurringError,
         MalformedJsonError,
         UnsupportedMediaTypeError,
     ),

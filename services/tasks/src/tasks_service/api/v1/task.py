@@ -22,11 +22,14 @@ from tasks_service.errors import (
     IdempotencyKeyInUseError,
     IdempotencyKeyReusedError,
     InvalidCursorError,
+    NotRecurringError,
     PreconditionFailedError,
     PreconditionRequiredError,
     TaskNotFoundError,
     UnsupportedMediaTypeError,
 )
+from tasks_service.schemas.completion import CompletionPage
+from tasks_service.schemas.query import PageQuery
 from tasks_service.schemas.task import (
     TaskMove,
     TaskPage,
@@ -36,6 +39,7 @@ from tasks_service.schemas.task import (
     TaskView,
     TaskWrite,
 )
+from tasks_service.services import completion as completion_service
 from tasks_service.services import task as task_service
 from tasks_service.services import task_list as task_list_service
 from tasks_service.services import trash as trash_service
@@ -153,7 +157,7 @@ async def delete_task(
 async def complete_task(
     task_id: UUID, user_id: CurrentUserId, session: DatabaseSession, if_match: IfMatch
 ) -> Response:
-    """Mark a task as done; doing it twice keeps the first time."""
+    """Mark a task as done, which twice keeps the first time; a recurring one gets its next due."""
     return versioned_answer(
         await task_service.set_completed(
             session, user_id, task_id, completed=True, if_match=if_match
@@ -175,6 +179,36 @@ async def reopen_task(
             session, user_id, task_id, completed=False, if_match=if_match
         )
     )
+
+
+@router.post(
+    "/{task_id}/skip",
+    response_model=TaskRead,
+    responses=problem(TaskNotFoundError, PreconditionFailedError, NotRecurringError),
+)
+async def skip_task(
+    task_id: UUID, user_id: CurrentUserId, session: DatabaseSession, if_match: IfMatch
+) -> Response:
+    """Give a recurring task its next due without completing it."""
+    skipped = await task_service.skip_task(session, user_id, task_id, if_match)
+    return versioned_answer(skipped)
+
+
+@router.get(
+    "/{task_id}/completions",
+    response_model=CompletionPage,
+    responses=problem(TaskNotFoundError, InvalidCursorError),
+)
+async def list_completions(
+    task_id: UUID,
+    query: Annotated[PageQuery, Query()],
+    user_id: CurrentUserId,
+    session: ReadSession,
+    cursors: Cursors,
+) -> Response:
+    """List when a recurring task was completed, the latest first."""
+    page = await completion_service.list_completions(session, user_id, task_id, query, cursors)
+    return json_answer(page)
 
 
 @router.post(
