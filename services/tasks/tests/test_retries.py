@@ -28,11 +28,11 @@ async def titles(client: AsyncClient) -> list[str]:
     return [task["title"] for task in (await client.get(TASKS)).json()["items"]]
 
 
-async def sql(app: FastAPI, statement: str, client: AsyncClient) -> Any:
+async def sql(app: FastAPI, statement: str, client: AsyncClient, **values: Any) -> Any:
     resources: Resources = app.state.resources
     async with resources.database.engine.begin() as connection:
         user = {"user_id": client.headers["x-user-id"]}
-        return await connection.execute(text(statement), user)
+        return await connection.execute(text(statement), user | values)
 
 
 @pytest.mark.spec("RETRY-1")
@@ -176,3 +176,33 @@ async def test_what_is_no_key_names_its_header(alice: AsyncClient, key: str) -> 
     assert response.status_code == 422
     assert response.json()["errors"][0]["header"] == "Idempotency-Key"
     assert (await post(alice, "k" * 255)).status_code == 201
+
+
+@pytest.mark.spec("RETRY-1")
+async def test_a_key_that_the_release_before_recurrence_kept_is_still_good(
+    app: FastAPI, alice: AsyncClient
+) -> None:
+    first = await post(alice)
+    body = (
+        '{"title":"x","description":null,"completed":false,"priority":"none","due_on":null,'
+        '"due_at":null,"time_zone":null,"start_at":null,"reminders":[],"tags":[],"list_id":null,'
+        '"parent_id":null}'
+    )
+    await sql(
+        app,
+        "UPDATE idempotency_key SET body_hash = sha256(convert_to(:body, 'UTF8'))"
+        " WHERE user_id = :user_id",
+        alice,
+        body=body,
+    )
+
+    assert shown(await post(alice)) == shown(first)
+
+
+@pytest.mark.spec("RETRY-2")
+async def test_a_key_used_without_a_rule_is_not_good_with_one(alice: AsyncClient) -> None:
+    await post(alice, due_on="2126-11-25")
+
+    with_rule = await post(alice, due_on="2126-11-25", recurrence="FREQ=DAILY")
+
+    assert (with_rule.status_code, with_rule.json()["code"]) == (422, "idempotency_key_reused")

@@ -10,6 +10,7 @@ from uuid_utils.compat import uuid7
 from tasks_service.errors import NotRecurringError, PreconditionRequiredError
 from tasks_service.models import Task
 from tasks_service.schemas.entity_tags import EntityTags, Preconditions
+from tasks_service.schemas.recurrence import RecurrenceFrom
 from tasks_service.schemas.task import TaskMove, TaskPatch, TaskRead, TaskWrite, WrittenTask
 from tasks_service.services.account import next_version, writing
 from tasks_service.services.field_versions import require_task_match, written
@@ -51,13 +52,21 @@ async def create_task_once(
     """
     if key is None:
         return _written(await create_task(session, user_id, task))
-    request = KeyedRequest(user_id, "POST /api/v1/tasks", key, task.model_dump_json())
+    request = KeyedRequest(user_id, "POST /api/v1/tasks", key, _meaning(task))
     async with writing(session):
         done = await find_answer(session, request)
         if done is None:
             done = _written(await create_task(session, user_id, task))
             await keep_answer(session, request, done)
         return done
+
+
+def _meaning(task: TaskWrite) -> str:
+    # What the release before knew nothing of counts only where it says something: a request that
+    # is repeated after an upgrade is the same one.
+    if (task.recurrence, task.recurrence_from) == (None, RecurrenceFrom.DUE):
+        return task.model_dump_json(exclude={"recurrence", "recurrence_from"})
+    return task.model_dump_json()
 
 
 def _written(task: TaskRead) -> WrittenTask:
