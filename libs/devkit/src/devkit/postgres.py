@@ -113,7 +113,8 @@ def _run(command: list[str], text: str = "") -> None:
         command, input=text, text=True, capture_output=True, check=False, **identity
     )
     if done.returncode != 0:
-        reason = (done.stderr.strip() or "it said nothing").splitlines()[-1]
+        # Its last words alone may be about tidying up after what went wrong.
+        reason = "; ".join((done.stderr.strip() or "it said nothing").splitlines()[-4:])
         raise DevkitError(f"{Path(command[0]).name} failed: {reason}")
 
 
