@@ -23,7 +23,7 @@ $$
 _WORDS = """
 CREATE FUNCTION user_words(user_id text, title text, description text) RETURNS tsvector
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-  SELECT coalesce(string_agg(user_word(user_id, lexeme) || ':' || (
+  SELECT coalesce(string_agg(public.user_word(user_id, lexeme) || ':' || (
       SELECT string_agg(place || weight, ',') FROM unnest(positions, weights) AS at (place, weight)
     ), ' '), '')::tsvector
   FROM unnest(
@@ -37,7 +37,7 @@ $$
 _QUERY = """
 CREATE FUNCTION user_query(user_id text, query text) RETURNS tsquery
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-  SELECT string_agg(user_word(user_id, lexeme)
+  SELECT string_agg(public.user_word(user_id, lexeme)
     || CASE WHEN right(lower(query), length(lexeme)) = lexeme THEN ':*' ELSE '' END, ' & '
   )::tsquery
   FROM unnest(to_tsvector('simple', query))
