@@ -34,7 +34,7 @@ async def test_an_upgrade_under_load_loses_no_request(
 
     async with asyncio.timeout(LIMIT), load(system.every_url, system.headers) as seen:
         await seen.progress(100)
-        await system.make("upgrade", LEAVE_SECONDS="2", **ports)
+        await system.make("upgrade", LEAVE_SECONDS="5", **ports)
         await seen.progress(100)
 
     url, _ = await asyncio.to_thread(system.urls)
