@@ -279,6 +279,24 @@ async def test_without_redis_what_is_known_stays_revoked_and_the_rest_is_a_setti
     assert [r.json().get("code") or str(r.status_code) for r in responses] == codes_then
 
 
+@pytest.mark.spec("AUTH-43", "AUTH-45")
+async def test_connections_from_before_a_restart_of_redis_make_nothing_unknown(
+    make_gateway: "MakeGateway",
+    redis_server: Server,
+    make_token: MakeToken,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(redis_link, "PAUSE_SECONDS", 3600.0)
+    gateway = await make_gateway(redis_url=redis_server.url, unknown_revocation="refuse")
+    await asyncio.gather(*(gateway.me(make_token()) for _ in range(10)))
+    await redis_server.stop()
+    await redis_server.start()
+
+    responses = await asyncio.gather(*(gateway.me(make_token()) for _ in range(10)))
+
+    assert {response.status_code for response in responses} == {200}
+
+
 @pytest.mark.spec("AUTH-44")
 @pytest.mark.parametrize(
     "value", ["", "1", "{}", "null", '{"key":1,"until":"x","issued_before":null}', "\x00"]

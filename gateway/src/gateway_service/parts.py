@@ -93,10 +93,11 @@ def _door(settings: Settings) -> Door:
 
 
 def _redis(settings: Settings) -> Redis:
-    # The link has a time limit of its own; trying again would only make a request wait.
     return Redis.from_url(
         settings.redis_url.get_secret_value(),
-        retry=Retry(NoBackoff(), 0),
+        # Once, because a connection from before a restart of Redis fails though Redis is there;
+        # more would only make a request wait.
+        retry=Retry(NoBackoff(), 1),
         # So that a listener notices when its connection has died in silence.
         health_check_interval=10,
     )
