@@ -22,6 +22,8 @@ ROUTES: list[tuple[str, str, Mapping[str, Any]]] = [
     ("POST", V1 + "/reopen", {}),
     ("POST", V1 + "/move", {"json": {}}),
     ("POST", V1 + "/restore", {}),
+    ("POST", V1 + "/skip", {}),
+    ("GET", V1 + "/completions", {}),
     *[
         (method, form + end, content)
         for form in (SHORT, LONG)

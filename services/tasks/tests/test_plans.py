@@ -16,7 +16,7 @@ from tasks_service.dependencies.resources import Resources
 from tasks_service.schemas.list import ListMove, ListQuery
 from tasks_service.schemas.query import PageQuery
 from tasks_service.schemas.stats import StatsQuery
-from tasks_service.schemas.task import Sort, TaskMove, TaskQuery, TaskWrite
+from tasks_service.schemas.task import Sort, TaskMove, TaskPatch, TaskQuery, TaskWrite
 from tasks_service.services import completion, stats, tag_filter, task_list, trash
 from tasks_service.services import list as list_service
 from tasks_service.services import tag as tag_service
@@ -50,8 +50,6 @@ SELECT 'reader-' || (n % 20), lpad(to_hex(n), 32, '0')::uuid, 'task ' || n, n % 
   lpad(to_hex(549755813888 + n), 10, '0'),
   CASE WHEN n > 8000 THEN now() + n * interval '1 s' END
 FROM generate_series(1, 12000) n;
-UPDATE task SET due_on = current_date, recurrence = 'FREQ=DAILY'
-WHERE user_id = 'reader-3' AND id = lpad('3', 32, '0')::uuid;
 INSERT INTO completion (user_id, id, task_id, due_on, completed_at, version, created_at,
   updated_at)
 SELECT 'reader-' || (n % 20), gen_random_uuid(), lpad(to_hex(n), 32, '0')::uuid,
@@ -150,6 +148,13 @@ async def rename_a_tag(session: AsyncSession) -> None:
 async def delete_a_tag(session: AsyncSession) -> None:
     """Delete a tag."""
     await tag_service.delete_tag(session, USER, (await tag_ids(session))[0])
+
+
+async def recur(session: AsyncSession) -> None:
+    """Let a task recur, once completed and once skipped."""
+    patch = TaskPatch(due_on="2126-11-25", recurrence="FREQ=DAILY", completed=True)
+    await task_service.update_task(session, USER, CHILD, patch)
+    await task_service.skip_task(session, USER, CHILD)
 
 
 PAGES: dict[str, Callable[[AsyncSession], Awaitable[Any]]] = {
@@ -278,10 +283,7 @@ ACTS: dict[str, Callable[[AsyncSession], Awaitable[Any]]] = {
     "moving a task before another, under a parent": lambda session: task_service.move_task(
         session, USER, TASK, TaskMove(parent_id=PARENT, before_id=CHILD)
     ),
-    "completing a recurring task": lambda session: task_service.set_completed(
-        session, USER, TASK, completed=True
-    ),
-    "skipping an occurrence": lambda session: task_service.skip_task(session, USER, TASK),
+    "completing and skipping a recurring task": recur,
     "the completions of a task": lambda session: completion.list_completions(
         session, USER, TASK, PageQuery(), CURSORS
     ),
