@@ -1,5 +1,6 @@
 """Session cookies: in no other place than the cookie, by nobody else, and from no other page."""
 
+import secrets
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -35,7 +36,7 @@ def cookie(forge: Forge) -> Cookie:
         session = {
             "id": "session-1",
             "userId": "ada",
-            "token": "session-token",
+            "token": secrets.token_hex(16),
             "createdAt": (now - timedelta(hours=1)).isoformat(),
             "expiresAt": (now + timedelta(days=7)).isoformat(),
         }
@@ -187,7 +188,7 @@ async def test_another_payload_under_the_same_signature_is_nobodys(
 async def test_a_foreign_secret_or_key_makes_it_nobodys(
     refused_cookie: Check, cookie: Cookie, forge: Forge
 ) -> None:
-    foreign = b"a secret of somebody else, long enough to be one"
+    foreign = secrets.token_bytes(48)
     await refused_cookie(cookie(SigningKey("HS256", foreign)))
     for name, algorithm in (("EdDSA", OKPAlgorithm), ("ES256", ECAlgorithm)):
         public = algorithm.to_jwk(forge.keys[name].private.public_key())

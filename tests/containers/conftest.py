@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import json
+import secrets
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -42,7 +43,7 @@ async def issuer(create_database: CreateDatabase, host: str) -> AsyncIterator[st
         async with asyncio.timeout(LIMIT):
             assert await install.wait() == 0
         stamp.write_text(lock)
-    given = {"BETTER_AUTH_SECRET": "unused".ljust(32, "-"), "HOST": host}
+    given = {"BETTER_AUTH_SECRET": secrets.token_urlsafe(32), "HOST": host}
     given["DATABASE_URL"] = await create_database()
     process = await asyncio.create_subprocess_exec(
         *("node", "server.mjs"),

@@ -1,5 +1,6 @@
 """By what a token is known once it is revoked."""
 
+import secrets
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias
 
@@ -105,13 +106,13 @@ async def test_tokens_of_an_issuer_without_sessions_are_over_after_their_longest
 @pytest.mark.parametrize(
     "settings",
     [
-        {"better_auth_secret": "0123456789abcdef" * 4},
+        {"better_auth_secret": secrets.token_urlsafe(48)},
         {"better_auth_secret": ...},
         {"better_auth_issuers": "https://other.example"},
         {"better_auth_audiences": "https://other.example"},
         {"auth_max_token_lifetime": 60},
     ],
-    ids=repr,
+    ids=["secret", "no secret", "issuers", "audiences", "lifetime"],
 )
 async def test_another_setting_is_another_trust(start: Any, settings: dict[str, Any]) -> None:
     before, after = await start(), await start(**settings)
@@ -121,7 +122,7 @@ async def test_another_setting_is_another_trust(start: Any, settings: dict[str, 
 
 @pytest.mark.spec("AUTH-46")
 async def test_a_secret_taken_off_the_list_is_another_trust(start: Any, secret: str) -> None:
-    both = f"a-new-secret-of-more-than-32-bytes-in-all,{secret}"
+    both = f"{secrets.token_urlsafe(48)},{secret}"
     before = await start(better_auth_secret=both)
     after = await start(better_auth_secret=both.partition(",")[0])
 

@@ -1,5 +1,6 @@
 """The two session cookies of Better Auth that are JWTs, each accepted in exactly its shape."""
 
+import secrets
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -202,7 +203,7 @@ async def test_a_cookie_by_another_secret_or_key_is_refused(
     new_key: Callable[[str], Any],
     keys: dict[str, Any],
 ) -> None:
-    foreign = type(keys["EdDSA"])("HS256", b"another secret of thirty-two bytes")
+    foreign = type(keys["EdDSA"])("HS256", secrets.token_bytes(48))
 
     by_secret = await verify.cookie(cookie(foreign))
     by_key = await verify.cookie(keyed_cookie(new_key("key-EdDSA")))
@@ -265,11 +266,12 @@ async def test_an_id_token_is_told_that_an_access_token_is_wanted(
 async def test_the_session_token_reaches_no_answer_and_no_log(
     verify: Verify, either: MakeToken, claims: dict[str, Any]
 ) -> None:
-    session = {"token": "the-secret-session-token", **claims.pop("session", {})}
-    text = either(session=session, **claims)
+    session_token = secrets.token_hex(16)
+    session = {"token": session_token, **claims.get("session", {})}
+    text = either(**{**claims, "session": session})
 
     with capture_logs() as lines:
         response = await verify.cookie(text)
 
     said = f"{lines}{response.text}{response.headers}"
-    assert not [part for part in ("the-secret-session-token", *text.split(".")) if part in said]
+    assert not [part for part in (session_token, *text.split(".")) if part in said]
