@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import lru_cache
 from hashlib import sha256
 
 import structlog
@@ -147,8 +148,14 @@ def _token(verdict: Verdict) -> str:
 
 
 def _user(verdict: Verdict) -> str:
+    return _user_key(verdict.user_id)
+
+
+# Asked on every request, mostly about the same users.
+@lru_cache(maxsize=10_000)
+def _user_key(user_id: str) -> str:
     # A user id may be an e-mail address: it goes into no key.
-    return f"user:{sha256(verdict.user_id.encode()).hexdigest()}"
+    return f"user:{sha256(user_id.encode()).hexdigest()}"
 
 
 def _name(key: str) -> str:

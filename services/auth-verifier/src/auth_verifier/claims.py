@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from auth_verifier.algorithms import SHARED_SECRET
-from auth_verifier.errors import TokenInvalidError
+from auth_verifier.errors import CookieAsBearerError, TokenInvalidError
 from auth_verifier.issuers import Issuer
 from auth_verifier.revocation import Revocability, token_revocability
 from auth_verifier.times import Times, check_times
@@ -87,11 +87,7 @@ def _subject(claims: Mapping[str, Any], issuer: Issuer) -> str:
 def _refuse_known_look_alikes(claims: Mapping[str, Any]) -> None:
     # Better Auth signs these with the same secret.
     if "session" in claims:
-        raise TokenInvalidError(
-            "cookie",
-            "This is the value of Better Auth's session cookie: leave it in its cookie, or send "
-            "the token that authClient.token() (GET /api/auth/token) returns.",
-        )
+        raise CookieAsBearerError
     if "email" in claims:
         raise TokenInvalidError(
             "subject",

@@ -52,6 +52,17 @@ class TokenInvalidError(RefusalError):
         super().__init__(reason, why, headers=_CHALLENGE)
 
 
+class CookieAsBearerError(TokenInvalidError):
+    """The value of a session cookie came as a bearer token."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "cookie",
+            "This is the value of Better Auth's session cookie: leave it in its cookie, or send "
+            "the token that authClient.token() (GET /api/auth/token) returns.",
+        )
+
+
 class TokenExpiredError(RefusalError):
     """The token was good once; the app should ask for a new one."""
 

@@ -8,7 +8,7 @@ from hashlib import sha256
 import structlog
 
 from auth_verifier.claims import check_claims
-from auth_verifier.errors import RefusalError, TokenInvalidError
+from auth_verifier.errors import CookieAsBearerError, RefusalError, TokenInvalidError
 from auth_verifier.issuers import Issuer, Issuers
 from auth_verifier.schemas.verification import CredentialKind, Verification
 from auth_verifier.session_cookies import SIGNED_BY_KEY, check_cookie_form, check_session
@@ -94,11 +94,7 @@ class Verifier:
 
 def _check_access_token_form(token: UnverifiedToken) -> None:
     if token.type == SIGNED_BY_KEY:
-        raise TokenInvalidError(
-            "cookie",
-            "This is the value of Better Auth's session cookie: leave it in its cookie, or send "
-            "the token that authClient.token() (GET /api/auth/token) returns.",
-        )
+        raise CookieAsBearerError
     if token.type not in _ACCESS_TOKENS:
         raise TokenInvalidError(
             "type",
