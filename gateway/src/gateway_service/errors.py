@@ -104,11 +104,11 @@ class AuthUnavailableError(RefusalError):
 
 
 class LogoutUnavailableError(AuthUnavailableError):
-    """A revocation cannot be kept right now, so it was not made."""
+    """A revocation could not be kept, as far as is known."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.detail = "Nothing was revoked, because that cannot be kept right now: try again."
+        self.detail = "The logout cannot be confirmed right now: try again until it is."
 
 
 class OriginForbiddenError(RefusalError):

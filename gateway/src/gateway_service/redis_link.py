@@ -10,6 +10,8 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 TIMEOUT_SECONDS = 0.25
+# For what has to be on disk, which may be busy, before it is answered.
+PATIENT_SECONDS = 3.0
 PAUSE_SECONDS = 1.0
 
 _logger = structlog.get_logger(__name__)
@@ -26,13 +28,18 @@ class RedisLink:
         self._redis = redis
         self._paused_until = -math.inf
 
-    async def ask(self, command: Callable[[Redis], Awaitable[Any]]) -> Any:  # noqa: ANN401 - Redis answers anything
-        """Return what Redis answers. Raises `RedisDownError`."""
+    async def ask(
+        self, command: Callable[[Redis], Awaitable[Any]], *, patient: bool = False
+    ) -> Any:  # noqa: ANN401 - Redis answers anything
+        """Return what Redis answers; a `patient` caller waits longer, and for no pause.
+
+        Raises `RedisDownError`: whether the command was carried out is not known then.
+        """
         clock = asyncio.get_running_loop().time
-        if clock() < self._paused_until:
+        if clock() < self._paused_until and not patient:
             raise RedisDownError
         try:
-            async with asyncio.timeout(TIMEOUT_SECONDS):
+            async with asyncio.timeout(PATIENT_SECONDS if patient else TIMEOUT_SECONDS):
                 return await command(self._redis)
         except (RedisError, OSError, TimeoutError) as error:
             self._paused_until = clock() + PAUSE_SECONDS

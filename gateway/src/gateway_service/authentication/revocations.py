@@ -98,7 +98,7 @@ class Revocations:
                 await pipeline.execute()
 
         try:
-            await self._link.ask(keep_and_tell)
+            await self._link.ask(keep_and_tell, patient=True)
         except RedisDownError as error:
             raise LogoutUnavailableError from error
         self._known.add(revocation, self._clock())
