@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from typing import Any
 
 import httpx
@@ -141,7 +141,7 @@ async def doors(stack: Stack) -> AsyncIterator[Doors]:
 @pytest.fixture(scope="session")
 def record(request: pytest.FixtureRequest) -> Record:
     """Count a case of a group: was anybody let in, and should they have been?"""
-    tally = request.config.stash.setdefault(_TALLY, {name: Row() for name in GROUPS})
+    tally = _tally(request.config)
 
     def count(group: str, *, right: bool, accepted: bool) -> None:
         row = tally[group]
@@ -253,21 +253,37 @@ def good(forge: Forge) -> str:
     return forge.token()
 
 
+def _tally(config: pytest.Config) -> dict[str, Row]:
+    return config.stash.setdefault(_TALLY, {name: Row() for name in GROUPS})
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hand a worker's tally to the process that prints it (pytest-xdist)."""
+    if hasattr(session.config, "workeroutput"):
+        rows = {name: astuple(row) for name, row in _tally(session.config).items()}
+        session.config.workeroutput["abuse"] = rows
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Add a worker's tally to ours; a worker that was killed has none."""
+    for name, cells in getattr(node, "workeroutput", {}).get("abuse", {}).items():
+        row = _tally(node.config)[name]
+        row.cases += cells[0]
+        row.wrongly_accepted += cells[1]
+        row.wrongly_refused += cells[2]
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print what the suite must show: nobody wrongly let in, nobody wrongly kept out."""
-    tally = terminalreporter.config.stash.get(_TALLY, None)
-    if tally is None:
+    rows = {name: astuple(row) for name, row in _tally(terminalreporter.config).items()}
+    sums = [sum(column) for column in zip(*rows.values(), strict=True)]
+    if not sums[0]:
         return
-    rows = [(f"{name} {GROUPS[name]}", row) for name, row in tally.items()]
     terminalreporter.section("abuse of authentication")
     terminalreporter.write_line(_line("group", "cases", "wrongly accepted", "wrongly refused"))
-    for title, row in rows:
-        cells = (row.cases, row.wrongly_accepted, row.wrongly_refused)
-        terminalreporter.write_line(_line(title, *cells))
-    sums = [
-        sum(getattr(row, name) for _, row in rows)
-        for name in ("cases", "wrongly_accepted", "wrongly_refused")
-    ]
+    for name, row in rows.items():
+        terminalreporter.write_line(_line(f"{name} {GROUPS[name]}", *row))
     terminalreporter.write_line(_line("all", *sums))
 
 
