@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from service_kit.errors import ServiceError
+from service_kit.errors import ServiceError, problem
 
 RETRY_AFTER_SECONDS = 1
 
@@ -65,3 +65,12 @@ class UpstreamHungUpError(UpstreamFailedError):
 
 class ClientDisconnectedError(Exception):
     """The client hung up: there is nobody left to answer."""
+
+
+FORWARDING_RESPONSES = problem(
+    BodyTooLargeError,
+    RequestTimeoutError,
+    UpstreamUnavailableError,
+    UpstreamTimeoutError,
+    UpstreamFailedError,
+)
