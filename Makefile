@@ -90,6 +90,10 @@ test-abuse: $(READY) ## Run the attacks on authentication
 test-containers: $(READY) ## Run the tests of the system in containers; they need Docker
 	@$(PYTEST) tests/containers
 
+.PHONY: fuzz
+fuzz: $(READY) ## Try every operation at length, with schemathesis; EXAMPLES=100 of each
+	@exec $(PY) -m devkit.fuzzing $(EXAMPLES)
+
 .PHONY: bench-auth
 bench-auth: $(READY) ## Measure how soon changes bite, and what tokens cost; TOKENS=1000000
 	@exec $(PY) benchmarks/authentication.py $(TOKENS)

@@ -120,3 +120,10 @@ def test_each_answer_names_its_codes_and_its_titles() -> None:
             }
         },
     }
+
+
+@pytest.mark.spec("ERR-7")
+def test_what_may_be_left_out_of_a_url_is_never_said_to_be_null(api: ServiceApi) -> None:
+    (parameter,) = api.openapi()["paths"]["/pots"]["get"]["parameters"]
+
+    assert parameter["schema"] == {"type": "string", "title": "Colour"}

@@ -274,3 +274,10 @@ async def test_an_id_that_is_no_uuid_is_422(alice: AsyncClient) -> None:
     response = await alice.get(f"{TASKS}/7")
 
     assert response.json()["errors"][0]["parameter"] == "task_id"
+
+
+@pytest.mark.spec("ERR-4")
+async def test_an_address_that_is_no_task_refuses_the_methods_of_one(alice: AsyncClient) -> None:
+    response = await alice.delete("/api/v1/trash/lists")
+
+    assert (response.status_code, response.headers["allow"]) == (405, "GET")
