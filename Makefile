@@ -90,9 +90,12 @@ test-abuse: $(READY) ## Run the attacks on authentication
 test-containers: $(READY) ## Run the tests of the system in containers; they need Docker
 	@$(PYTEST) tests/containers
 
-.PHONY: bench-auth
+.PHONY: bench-auth bench-limits
 bench-auth: $(READY) ## Measure how soon changes bite, and what tokens cost; TOKENS=1000000
 	@exec $(PY) benchmarks/authentication.py $(TOKENS)
+
+bench-limits: $(READY) ## Measure what a rate limit costs, and how far from exact it is
+	@exec $(PY) benchmarks/limits.py
 
 .PHONY: check lint format types imports specs
 check: lint types imports specs test ## Check everything, as CI does
