@@ -14,6 +14,7 @@ import structlog
 from gateway_service.api.security import AUTH_RESPONSES, SECURITY_SCHEME
 from gateway_service.errors import OriginForbiddenError
 from gateway_service.upstream.errors import FORWARDING_RESPONSES, UpstreamUnavailableError
+from service_kit.edge_errors import EDGE_RESPONSES
 from service_kit.errors import problem
 from service_kit.identity import IDENTITY_HEADER, USER_HEADER
 from service_kit.problems import Answers, join_answers
@@ -123,7 +124,8 @@ def _put_behind_token(item: OpenApi, ways_to_fail: Answers) -> None:
             responses = operation.setdefault("responses", {})
             # A 401 from behind is about our signature, and never reaches a client.
             responses.pop("401", None)
-            ours = join_answers(AUTH_RESPONSES, _ORIGIN_RESPONSES[method in _SAFE], ways_to_fail)
+            of_method = _ORIGIN_RESPONSES[method in _SAFE]
+            ours = join_answers(AUTH_RESPONSES, EDGE_RESPONSES, of_method, ways_to_fail)
             for status, answer in ours.items():
                 known = {status: responses.get(str(status), {})}
                 responses[str(status)] = join_answers(known, {status: answer})[status]

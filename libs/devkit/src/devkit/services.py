@@ -27,6 +27,9 @@ _VERIFIER = (
     "no_proxy",
 )
 _TASKS = ("DATABASE_POOL_SIZE",)
+_RATE_LIMITS = ("RATE_LIMIT_USER", "RATE_LIMIT_ADDRESS", "RATE_LIMIT_FAILURES")
+# Tests are many requests from one address; those of the limits set them.
+NO_LIMITS = dict.fromkeys(_RATE_LIMITS, "0")
 _GATEWAY = (
     "CORS_ORIGINS",
     "BETTER_AUTH_COOKIE_PREFIX",
@@ -35,6 +38,7 @@ _GATEWAY = (
     "METRICS_PORT",
     "VERDICT_TTL_SECONDS",
     "VERDICT_MEMORY_ENTRIES",
+    *_RATE_LIMITS,
     "UPSTREAM_CONNECT",
     "UPSTREAM_POOL_WAIT",
     "UPSTREAM_REQUEST_BODY",
@@ -132,8 +136,10 @@ def uvicorn(factory: str, port: int) -> list[str]:
     address = ["--factory", factory, "--host", LOOPBACK, "--port", str(port)]
     # Whose X-Forwarded-For is believed, the gateway's TRUSTED_PROXIES say.
     manners = ["--no-server-header", "--no-access-log", "--no-proxy-headers"]
+    # Bounds as in the images; their manner to end, which takes up to 5 s, is spared a developer.
+    edge = ["--http", "service_kit.edge:GuardedProtocol", "--ws", "none"]
     end = ["--timeout-graceful-shutdown", "10"]
-    return [sys.executable, "-m", "uvicorn", *address, *manners, *end]
+    return [sys.executable, "-m", "uvicorn", *address, *manners, *edge, *end]
 
 
 def url(port: int) -> str:

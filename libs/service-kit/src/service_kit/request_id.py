@@ -19,6 +19,13 @@ def current_request_id() -> str:
     return _current.get()
 
 
+def use_new_request_id() -> str:
+    """Serve under a new id from here on, and return it."""
+    request_id = secrets.token_hex(16)
+    _current.set(request_id)
+    return request_id
+
+
 class RequestIdMiddleware:
     """Gives each HTTP request an id and puts it on the answer."""
 

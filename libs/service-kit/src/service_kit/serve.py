@@ -13,9 +13,9 @@ from typing import TypeAlias
 
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from service_kit.edge import GuardedProtocol
 from service_kit.health import LEAVING
 
 Factory: TypeAlias = str | Callable[[], ASGIApp]
@@ -31,7 +31,7 @@ class DrainingState(ServerState):
     leaving = False
 
 
-class DrainingProtocol(HttpToolsProtocol):
+class DrainingProtocol(GuardedProtocol):
     """One connection, which a stopping server does not cut off under a request on its way.
 
     Uvicorn closes idle connections when it stops, though the next request may have been sent
