@@ -4,7 +4,7 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from hashlib import md5
-from typing import Any
+from typing import Any, get_args
 from uuid import UUID
 
 import pytest
@@ -13,6 +13,7 @@ from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from tasks_service.dependencies.resources import Resources
+from tasks_service.schemas.export import ExportFormat
 from tasks_service.schemas.list import ListMove, ListQuery
 from tasks_service.schemas.query import PageQuery
 from tasks_service.schemas.stats import StatsQuery
@@ -22,6 +23,7 @@ from tasks_service.services import list as list_service
 from tasks_service.services import tag as tag_service
 from tasks_service.services import task as task_service
 from tasks_service.services.cursor import CursorSealer
+from tasks_service.services.export import export_data
 
 USER = "reader-3"
 CURSORS = CursorSealer([b"key"])
@@ -157,6 +159,13 @@ async def recur(session: AsyncSession) -> None:
     await task_service.skip_task(session, USER, CHILD)
 
 
+async def export(session: AsyncSession) -> None:
+    """Export everything, in every format."""
+    for kind in get_args(ExportFormat):
+        async for _ in export_data(session, USER, kind):
+            pass
+
+
 PAGES: dict[str, Callable[[AsyncSession], Awaitable[Any]]] = {
     "ix_list_user_id_position": lambda session: list_service.list_lists(
         session, USER, ListQuery(limit=10), CURSORS
@@ -287,6 +296,7 @@ ACTS: dict[str, Callable[[AsyncSession], Awaitable[Any]]] = {
     "the completions of a task": lambda session: completion.list_completions(
         session, USER, TASK, PageQuery(), CURSORS
     ),
+    "an export": export,
     "deleting a task": lambda session: task_service.delete_task(session, USER, PARENT),
     "restoring a task": lambda session: trash.restore_task(session, USER, DELETED_TASK),
     "purging a task": lambda session: trash.purge_task(session, USER, DELETED_TASK),
