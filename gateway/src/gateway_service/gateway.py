@@ -3,6 +3,9 @@
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway_service.authentication.authenticator import Authenticator
+from gateway_service.authentication.revocations import Revocations
+from gateway_service.authentication.verdicts import Verdict
+from gateway_service.errors import LogoutUnavailableError, RemovalUnconfirmedError
 from gateway_service.forwarding import Forwarder
 from gateway_service.upstream.errors import UpstreamFailedError
 from gateway_service.upstream.request import Header
@@ -12,8 +15,11 @@ from service_kit.request_id import HEADER, current_request_id
 _FORWARDED_PREFIX = "/api/"
 # What the gateway answers itself, once it knows the caller.
 _OWN = frozenset(("/api/v1/me", "/api/v1/auth/logout", "/api/v1/auth/logout-all"))
+# What takes all of its caller's tokens along, once it is done.
+_ACCOUNT = "/api/v1/account"
 _REQUEST_ID = HEADER.encode()
 _UNAUTHORIZED = 401
+_SUCCESS = range(200, 300)
 _DOT_SEGMENTS = frozenset((".", ".."))
 
 
@@ -28,11 +34,13 @@ class Gateway:
         control: ASGIApp,
         *,
         authenticator: Authenticator,
+        revocations: Revocations,
         forwarder: Forwarder,
         public_url: str,
     ) -> None:
         self._control = control
         self._authenticator = authenticator
+        self._revocations = revocations
         self._forwarder = forwarder
         self._public_url = public_url
 
@@ -51,6 +59,9 @@ class Gateway:
                     "same IDENTITY_KEY, and their clocks the same time?"
                 )
                 await send_problem(error, scope, receive, send, self._public_url)
+            except _UnrevokedError:
+                unconfirmed = RemovalUnconfirmedError()
+                await send_problem(unconfirmed, scope, receive, send, self._public_url)
             except ServiceError as error:
                 await send_problem(error, scope, receive, send, self._public_url)
 
@@ -65,13 +76,29 @@ class Gateway:
             # Whatever resolved them on the way could leave /api/ behind.
             raise NotFoundError
 
+        removes_account = scope["method"] == "DELETE" and path.removesuffix("/") == _ACCOUNT
+
         async def relay(message: Message) -> None:
-            if message["type"] == "http.response.start" and message["status"] == _UNAUTHORIZED:
-                raise _IdentityRefusedError
+            if message["type"] == "http.response.start":
+                if message["status"] == _UNAUTHORIZED:
+                    raise _IdentityRefusedError
+                if removes_account and message["status"] in _SUCCESS:
+                    await self._revoke_all(caller.verdict)
             await send(message)
 
         request_id: Header = (_REQUEST_ID, current_request_id().encode())
         await self._forwarder.forward(scope, receive, relay, (*caller.identity_headers, request_id))
+
+    async def _revoke_all(self, verdict: Verdict) -> None:
+        # No sooner: a removal that failed would have locked its user out.
+        try:
+            await self._revocations.revoke_user(verdict)
+        except LogoutUnavailableError as error:
+            raise _UnrevokedError from error
+
+
+class _UnrevokedError(Exception):
+    """The account is gone, and whether its tokens are is not known."""
 
 
 class _IdentityRefusedError(Exception):

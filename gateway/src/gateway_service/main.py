@@ -78,6 +78,7 @@ def create_app(
     gateway = Gateway(
         api,
         authenticator=parts.authenticator,
+        revocations=parts.revocations,
         forwarder=Forwarder(parts.pool, body_limit=BODY_LIMIT_BYTES),
         public_url=settings.public_url,
     )

@@ -18,7 +18,7 @@ from tasks_service.schemas.list import ListMove, ListQuery
 from tasks_service.schemas.query import PageQuery
 from tasks_service.schemas.stats import StatsQuery
 from tasks_service.schemas.task import Sort, TaskMove, TaskPatch, TaskQuery, TaskWrite
-from tasks_service.services import completion, stats, tag_filter, task_list, trash
+from tasks_service.services import account, completion, stats, tag_filter, task_list, trash
 from tasks_service.services import list as list_service
 from tasks_service.services import tag as tag_service
 from tasks_service.services import task as task_service
@@ -32,7 +32,7 @@ LIST, OTHER, DELETED = (UUID(int=number) for number in (43, 83, 2043))
 # Every tenth task has a subtask, the one 20 numbers on; those from 8001 are in the trash.
 TASK, PARENT, CHILD, DELETED_TASK = (UUID(int=number) for number in (3, 143, 163, 8143))
 ROWS = """
-INSERT INTO account SELECT 'reader-' || n, 0, now(), now() FROM generate_series(0, 19) n;
+INSERT INTO account SELECT 'reader-' || n, 0, now(), now() FROM generate_series(0, 1999) n;
 INSERT INTO list (user_id, id, name, position, archived, version, created_at, updated_at,
   deleted_at)
 SELECT 'reader-' || (n % 20), lpad(to_hex(n), 32, '0')::uuid, 'list ' || n,
@@ -297,6 +297,7 @@ ACTS: dict[str, Callable[[AsyncSession], Awaitable[Any]]] = {
         session, USER, TASK, PageQuery(), CURSORS
     ),
     "an export": export,
+    "removing an account": lambda session: account.delete_account(session, USER),
     "deleting a task": lambda session: task_service.delete_task(session, USER, PARENT),
     "restoring a task": lambda session: trash.restore_task(session, USER, DELETED_TASK),
     "purging a task": lambda session: trash.purge_task(session, USER, DELETED_TASK),

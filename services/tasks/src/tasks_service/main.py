@@ -15,6 +15,7 @@ from tasks_service.api import phase_two
 from tasks_service.api.other_methods import other_methods
 from tasks_service.api.trailing_slash import TrailingSlash
 from tasks_service.api.v1 import (
+    account,
     batch,
     export,
     recurrence,
@@ -43,6 +44,7 @@ _V1 = (
     stats.router,
     recurrence.router,
     export.router,
+    account.router,
 )
 
 
