@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
 from functools import partial
 from hashlib import md5
 from typing import Any, get_args
@@ -12,6 +13,7 @@ from fastapi import FastAPI
 from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
+from service_kit.clock import utc_now
 from tasks_service.dependencies.resources import Resources
 from tasks_service.schemas.export import ExportFormat
 from tasks_service.schemas.list import ListMove, ListQuery
@@ -24,8 +26,10 @@ from tasks_service.services import tag as tag_service
 from tasks_service.services import task as task_service
 from tasks_service.services.cursor import CursorSealer
 from tasks_service.services.export import export_data
+from tasks_service.services.housekeeping import DUTIES, Duty
 
 USER = "reader-3"
+TRASHED_TASKS, TRASHED_LISTS, KEYS = DUTIES
 CURSORS = CursorSealer([b"key"])
 # The third user's lists end in these numbers, live; those of 2000 more are in the trash.
 LIST, OTHER, DELETED = (UUID(int=number) for number in (43, 83, 2043))
@@ -57,7 +61,10 @@ INSERT INTO completion (user_id, id, task_id, due_on, completed_at, version, cre
 SELECT 'reader-' || (n % 20), gen_random_uuid(), lpad(to_hex(n), 32, '0')::uuid,
   current_date - k, now() - k * interval '1 day', n, now(), now()
 FROM generate_series(1, 400) n, generate_series(1, 30) k;
-ANALYZE completion; ANALYZE account; ANALYZE list; ANALYZE task; ANALYZE tag; ANALYZE task_tag
+INSERT INTO idempotency_key SELECT 'reader-' || (n % 20), 'r', 'k' || n, 'x', gen_random_uuid(), n,
+  'x', now() - n * interval '1 s', now() FROM generate_series(1, 4000) n;
+ANALYZE idempotency_key; ANALYZE completion;
+ANALYZE account; ANALYZE list; ANALYZE task; ANALYZE tag; ANALYZE task_tag
 """
 
 
@@ -261,6 +268,25 @@ async def test_the_completions_of_a_task_are_read_in_their_order(
     assert "Index Scan Backward using ix_completion_user_id_task_id_completed_at" in plan
     assert re.search(r"Index Cond: .*user_id.*task_id", plan)
     assert "Sort" not in plan
+
+
+@pytest.mark.spec("DATA-24")
+@pytest.mark.parametrize(
+    ("duty", "index"),
+    [
+        (TRASHED_TASKS, "ix_task_deleted_at"),
+        (TRASHED_LISTS, "ix_list_deleted_at"),
+        (KEYS, "ix_idempotency_key_created_at"),
+    ],
+)
+async def test_housekeeping_finds_what_is_old_by_its_index(
+    connection: AsyncConnection, duty: Duty, index: str
+) -> None:
+    later = utc_now() + timedelta(days=1)
+    plans = await plans_of(connection, lambda session: duty.purge(session, later, 5))
+
+    assert index in plans[0]
+    assert not any("Seq Scan" in plan for plan in plans), plans
 
 
 ACTS: dict[str, Callable[[AsyncSession], Awaitable[Any]]] = {

@@ -26,7 +26,7 @@ _VERIFIER = (
     "https_proxy",
     "no_proxy",
 )
-_TASKS = ("DATABASE_POOL_SIZE",)
+_TASKS = ("DATABASE_POOL_SIZE", "HOUSEKEEPING_SECONDS")
 _GATEWAY = (
     "CORS_ORIGINS",
     "BETTER_AUTH_COOKIE_PREFIX",

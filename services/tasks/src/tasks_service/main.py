@@ -30,6 +30,7 @@ from tasks_service.database_failures import install_database_failures
 from tasks_service.dependencies.identity import require_own_path
 from tasks_service.dependencies.resources import Resources
 from tasks_service.errors import UserMismatchError
+from tasks_service.housekeeping import kept_tidy
 from tasks_service.schema_version import require_expected_schema
 from tasks_service.services.cursor import CursorSealer
 from tasks_service.settings import SERVICE, TasksSettings
@@ -93,6 +94,7 @@ async def _lifespan(settings: TasksSettings, app: FastAPI) -> AsyncIterator[None
         keys = settings.identity_keys
         app.state.resources = Resources(database, keys, CursorSealer(keys))
         set_readiness_checks(app, {"database": partial(ping, database.engine)})
-        yield
+        async with kept_tidy(database.sessions, settings.housekeeping_seconds):
+            yield
     finally:
         await database.aclose()
