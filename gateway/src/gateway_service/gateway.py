@@ -2,11 +2,11 @@
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway_service.authentication.authenticator import Authenticator
-from gateway_service.authentication.callers import Caller
+from gateway_service.admission import Admission, Admitted
+from gateway_service.authentication.revocations import Revocations
+from gateway_service.authentication.verdicts import Verdict
+from gateway_service.errors import LogoutUnavailableError, RemovalUnconfirmedError
 from gateway_service.forwarding import Forwarder
-from gateway_service.limits.limiter import Budget, Limiter
-from gateway_service.limits.limits import Limits
 from gateway_service.upstream.errors import UpstreamFailedError
 from gateway_service.upstream.request import Header
 from service_kit.cost import HEADER as COST_HEADER
@@ -16,11 +16,16 @@ from service_kit.request_id import HEADER, current_request_id
 _FORWARDED_PREFIX = "/api/"
 # What the gateway answers itself, once it knows the caller.
 _OWN = frozenset(("/api/v1/me", "/api/v1/auth/logout", "/api/v1/auth/logout-all"))
+# What takes all of its caller's tokens along, once it is done.
+_ACCOUNT = "/api/v1/account"
 _REQUEST_ID = HEADER.encode()
 _COST = COST_HEADER.encode()
-# Orchestrators ask often, and must never be refused.
-_HEALTH = frozenset(("/healthz", "/readyz"))
+_UNTRUSTED = (
+    "The tasks service does not accept this gateway's signature: do both have the same "
+    "IDENTITY_KEY, and their clocks the same time?"
+)
 _UNAUTHORIZED = 401
+_SUCCESS = range(200, 300)
 _DOT_SEGMENTS = frozenset((".", ".."))
 
 
@@ -34,16 +39,15 @@ class Gateway:
         self,
         control: ASGIApp,
         *,
-        authenticator: Authenticator,
+        admission: Admission,
         forwarder: Forwarder,
-        limits: Limits,
+        revocations: Revocations,
         public_url: str,
     ) -> None:
         self._control = control
-        self._authenticator = authenticator
+        self._admission = admission
         self._forwarder = forwarder
-        self._users = limits.users
-        self._strangers = limits.strangers
+        self._revocations = revocations
         self._public_url = public_url
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -51,64 +55,74 @@ class Gateway:
         if scope["type"] == "lifespan":
             await self._control(scope, receive, send)
             return
-        budget: Budget | None = None
         try:
-            if scope["type"] != "http" or not scope["path"].startswith(_FORWARDED_PREFIX):
-                await self._serve_stranger(scope, receive, send)
-                return
-            caller = await self._authenticator.authenticate(scope)
-            if self._users is not None:
-                budget = await self._users.spend(caller.verdict.user_id)
-                send = _telling(send, self._users, budget)
-            await self._serve(caller, budget, scope, receive, send)
-        except _IdentityRefusedError:
-            error = UpstreamFailedError(
-                "The tasks service does not accept this gateway's signature: do both have the "
-                "same IDENTITY_KEY, and their clocks the same time?"
-            )
-            await send_problem(error, scope, receive, send, self._public_url)
+            if scope["type"] == "http" and scope["path"].startswith(_FORWARDED_PREFIX):
+                await self._serve(scope, receive, send)
+            else:
+                await self._admission.admit_stranger(scope)
+                await self._control(_under_its_id(scope), receive, send)
         except ServiceError as error:
             await send_problem(error, scope, receive, send, self._public_url)
 
-    async def _serve_stranger(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["path"] not in _HEALTH:
-            await self._strangers.admit(scope)
-        await self._control(_under_its_id(scope), receive, send)
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        admitted = await self._admission.admit(scope)
 
-    async def _serve(
-        self, caller: Caller, budget: Budget | None, scope: Scope, receive: Receive, send: Send
+        async def tell(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *admitted.headers()]
+            await send(message)
+
+        try:
+            if scope["path"] in _OWN:
+                state = {**scope.get("state", {}), "verdict": admitted.caller.verdict}
+                await self._control({**_under_its_id(scope), "state": state}, receive, tell)
+            else:
+                await self._forward(admitted, scope, receive, tell)
+        except _InsteadError as instead:
+            await send_problem(instead.error, scope, receive, tell, self._public_url)
+        except ServiceError as error:
+            await send_problem(error, scope, receive, tell, self._public_url)
+
+    async def _forward(
+        self, admitted: Admitted, scope: Scope, receive: Receive, send: Send
     ) -> None:
         path: str = scope["path"]
-        if path in _OWN:
-            state = {**scope.get("state", {}), "verdict": caller.verdict}
-            await self._control({**_under_its_id(scope), "state": state}, receive, send)
-            return
         if "/." in path and not _DOT_SEGMENTS.isdisjoint(path.split("/")):
             # Whatever resolved them on the way could leave /api/ behind.
             raise NotFoundError
+        removes_account = scope["method"] == "DELETE" and path.removesuffix("/") == _ACCOUNT
 
         async def relay(message: Message) -> None:
             if message["type"] == "http.response.start":
                 if message["status"] == _UNAUTHORIZED:
-                    raise _IdentityRefusedError
-                message["headers"] = self._charged(message["headers"], budget)
+                    # About our signature: to the client it would mean "sign in again".
+                    raise _InsteadError(UpstreamFailedError(_UNTRUSTED))
+                if removes_account and message["status"] in _SUCCESS:
+                    await self._revoke_all(admitted.caller.verdict)
+                _charge(message, admitted)
             await send(message)
 
-        request_id: Header = (_REQUEST_ID, current_request_id().encode())
-        await self._forwarder.forward(scope, receive, relay, (*caller.identity_headers, request_id))
+        ours: Header = (_REQUEST_ID, current_request_id().encode())
+        headers = (*admitted.caller.identity_headers, ours)
+        await self._forwarder.forward(scope, receive, relay, headers)
 
-    def _charged(self, headers: list[Header], budget: Budget | None) -> list[Header]:
-        """Return the headers without what the request has cost, which is charged."""
-        for header in headers:
-            if header[0] == _COST:
-                if self._users is not None and budget is not None:
-                    self._users.charge(budget, int(header[1]))
-                return [other for other in headers if other is not header]
-        return headers
+    async def _revoke_all(self, verdict: Verdict) -> None:
+        # No sooner: a removal that failed would have locked its user out.
+        try:
+            await self._revocations.revoke_user(verdict)
+        except LogoutUnavailableError as error:
+            raise _InsteadError(RemovalUnconfirmedError()) from error
 
 
-class _IdentityRefusedError(Exception):
-    """A 401 from behind is about our signature: to the client it would mean "sign in again"."""
+class _InsteadError(Exception):
+    """What to answer in place of what came from behind.
+
+    No `ServiceError`: between head and body, the exchange takes that for an answer cut short.
+    """
+
+    def __init__(self, error: ServiceError) -> None:
+        super().__init__(error.detail)
+        self.error = error
 
 
 def _under_its_id(scope: Scope) -> Scope:
@@ -117,10 +131,10 @@ def _under_its_id(scope: Scope) -> Scope:
     return {**scope, "headers": [offered, *scope["headers"]]}
 
 
-def _telling(send: Send, users: Limiter, budget: Budget) -> Send:
-    async def tell(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            message["headers"] = [*message["headers"], *users.headers(budget)]
-        await send(message)
-
-    return tell
+def _charge(message: Message, admitted: Admitted) -> None:
+    """Charge what a request has cost, which is no business of the client's."""
+    for header in message["headers"]:
+        if header[0] == _COST:
+            admitted.charge(int(header[1]))
+            message["headers"] = [other for other in message["headers"] if other is not header]
+            return

@@ -26,7 +26,7 @@ _VERIFIER = (
     "https_proxy",
     "no_proxy",
 )
-_TASKS = ("DATABASE_POOL_SIZE",)
+_TASKS = ("DATABASE_POOL_SIZE", "HOUSEKEEPING_SECONDS")
 _RATE_LIMITS = ("RATE_LIMIT_USER", "RATE_LIMIT_ADDRESS", "RATE_LIMIT_FAILURES")
 # Tests are many requests from one address; those of the limits set them.
 NO_LIMITS = dict.fromkeys(_RATE_LIMITS, "0")

@@ -14,13 +14,23 @@ from service_kit.settings import load_settings
 from tasks_service.api import phase_two
 from tasks_service.api.other_methods import other_methods
 from tasks_service.api.trailing_slash import TrailingSlash
-from tasks_service.api.v1 import batch, recurrence, stats, tag, task, trash
+from tasks_service.api.v1 import (
+    account,
+    batch,
+    export,
+    recurrence,
+    stats,
+    tag,
+    task,
+    trash,
+)
 from tasks_service.api.v1 import list as list_routes
 from tasks_service.database import open_database, ping, wait_for_database
 from tasks_service.database_failures import install_database_failures
 from tasks_service.dependencies.identity import require_own_path
 from tasks_service.dependencies.resources import Resources
 from tasks_service.errors import UserMismatchError
+from tasks_service.housekeeping import kept_tidy
 from tasks_service.schema_version import require_expected_schema
 from tasks_service.services.cursor import CursorSealer
 from tasks_service.settings import SERVICE, TasksSettings
@@ -34,6 +44,8 @@ _V1 = (
     batch.router,
     stats.router,
     recurrence.router,
+    export.router,
+    account.router,
 )
 
 
@@ -82,6 +94,7 @@ async def _lifespan(settings: TasksSettings, app: FastAPI) -> AsyncIterator[None
         keys = settings.identity_keys
         app.state.resources = Resources(database, keys, CursorSealer(keys))
         set_readiness_checks(app, {"database": partial(ping, database.engine)})
-        yield
+        async with kept_tidy(database.sessions, settings.housekeeping_seconds):
+            yield
     finally:
-        await database.engine.dispose()
+        await database.aclose()
