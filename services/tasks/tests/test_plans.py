@@ -12,12 +12,14 @@ from fastapi import FastAPI
 from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
+from service_kit.clock import utc_now
 from tasks_service.dependencies.resources import Resources
 from tasks_service.schemas.list import ListMove, ListQuery
 from tasks_service.schemas.query import PageQuery
 from tasks_service.schemas.stats import StatsQuery
+from tasks_service.schemas.sync import SyncQuery
 from tasks_service.schemas.task import Sort, TaskMove, TaskPatch, TaskQuery, TaskWrite
-from tasks_service.services import completion, stats, tag_filter, task_list, trash
+from tasks_service.services import completion, stats, sync, tag_filter, task_list, tombstone, trash
 from tasks_service.services import list as list_service
 from tasks_service.services import tag as tag_service
 from tasks_service.services import task as task_service
@@ -30,7 +32,8 @@ LIST, OTHER, DELETED = (UUID(int=number) for number in (43, 83, 2043))
 # Every tenth task has a subtask, the one 20 numbers on; those from 8001 are in the trash.
 TASK, PARENT, CHILD, DELETED_TASK = (UUID(int=number) for number in (3, 143, 163, 8143))
 ROWS = """
-INSERT INTO account SELECT 'reader-' || n, 0, now(), now() FROM generate_series(0, 19) n;
+INSERT INTO account SELECT 'reader-' || n, 12000, now(), now() FROM generate_series(0, 19) n;
+INSERT INTO account SELECT 'other-' || n, 0, now(), now() FROM generate_series(1, 2000) n;
 INSERT INTO list (user_id, id, name, position, archived, version, created_at, updated_at,
   deleted_at)
 SELECT 'reader-' || (n % 20), lpad(to_hex(n), 32, '0')::uuid, 'list ' || n,
@@ -55,7 +58,10 @@ INSERT INTO completion (user_id, id, task_id, due_on, completed_at, version, cre
 SELECT 'reader-' || (n % 20), gen_random_uuid(), lpad(to_hex(n), 32, '0')::uuid,
   current_date - k, now() - k * interval '1 day', n, now(), now()
 FROM generate_series(1, 400) n, generate_series(1, 30) k;
-ANALYZE completion; ANALYZE account; ANALYZE list; ANALYZE task; ANALYZE tag; ANALYZE task_tag
+INSERT INTO tombstone SELECT 'reader-' || (n % 20), n, 'task', gen_random_uuid(),
+  now() - n * interval '1 s', now() FROM generate_series(1, 10000) n;
+ANALYZE tombstone; ANALYZE completion;
+ANALYZE account; ANALYZE list; ANALYZE task; ANALYZE tag; ANALYZE task_tag
 """
 
 
@@ -155,6 +161,39 @@ async def recur(session: AsyncSession) -> None:
     patch = TaskPatch(due_on="2126-11-25", recurrence="FREQ=DAILY", completed=True)
     await task_service.update_task(session, USER, CHILD, patch)
     await task_service.skip_task(session, USER, CHILD)
+
+
+SYNCED = [
+    "ix_list_user_id_trashed_version",
+    "ix_list_user_id_version",
+    "ix_tag_user_id_version",
+    "ix_task_user_id_trashed_version",
+    "ix_task_user_id_version",
+    "pk_tombstone",
+]
+
+
+@pytest.mark.spec("SYNC-9")
+@pytest.mark.parametrize("cursor", ["3000", f"3000.list.{LIST}.2000", f"3000.task.{TASK}.2000"])
+async def test_a_sync_reads_each_index_from_where_it_stands(
+    connection: AsyncConnection, cursor: str
+) -> None:
+    query = SyncQuery(cursor=cursor, limit=2)
+    (plan,) = await plans_of(connection, partial(sync.sync, user_id=USER, query=query))
+
+    assert sorted(re.findall(r"using (\w+) on (?!account)", plan)) == SYNCED
+    assert len(re.findall(r"Index Cond: .*user_id.*version", plan)) == len(SYNCED)
+    assert "Seq Scan" not in plan
+
+
+@pytest.mark.spec("SYNC-6")
+async def test_old_tombstones_are_found_by_their_age(connection: AsyncConnection) -> None:
+    purge = partial(tombstone.purge_tombstones, before=utc_now(), limit=5)
+    find, *others = await plans_of(connection, purge)
+
+    assert "ix_tombstone_created_at" in find
+    assert "Sort" not in find
+    assert all("Seq Scan" not in plan for plan in [find, *others])
 
 
 PAGES: dict[str, Callable[[AsyncSession], Awaitable[Any]]] = {

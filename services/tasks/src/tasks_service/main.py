@@ -14,7 +14,7 @@ from service_kit.settings import load_settings
 from tasks_service.api import phase_two
 from tasks_service.api.other_methods import other_methods
 from tasks_service.api.trailing_slash import TrailingSlash
-from tasks_service.api.v1 import batch, recurrence, stats, tag, task, trash
+from tasks_service.api.v1 import batch, recurrence, stats, sync, tag, task, trash
 from tasks_service.api.v1 import list as list_routes
 from tasks_service.database import open_database, ping, wait_for_database
 from tasks_service.database_failures import install_database_failures
@@ -34,6 +34,7 @@ _V1 = (
     batch.router,
     stats.router,
     recurrence.router,
+    sync.router,
 )
 
 

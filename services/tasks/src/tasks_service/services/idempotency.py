@@ -12,6 +12,7 @@ from service_kit.clock import utc_now
 from tasks_service.errors import IdempotencyKeyInUseError, IdempotencyKeyReusedError
 from tasks_service.models import IdempotencyKey
 from tasks_service.schemas.task import WrittenTask
+from tasks_service.services.account import writes_of
 
 _KEPT = timedelta(hours=24)
 
@@ -54,6 +55,7 @@ async def find_answer(session: AsyncSession, request: KeyedRequest) -> WrittenTa
     task_id, version, answer, body_hash = row
     if body_hash != _body_hash(request):
         raise IdempotencyKeyReusedError
+    writes_of(session).last = version
     return WrittenTask(task_id, version, answer)
 
 
