@@ -25,6 +25,9 @@ async def fill(user: AsyncClient) -> None:
     await user.post(f"{TASKS}/{task}/complete")
     for _ in range(3):
         await user.post(TASKS, json={"title": "child", "parent_id": task})
+    buried = (await user.post(TASKS, json={"title": "buried"})).json()["id"]
+    await user.delete(f"{TASKS}/{buried}")
+    await user.delete(f"/api/v1/trash/{buried}")
 
 
 async def rows_of(app: FastAPI, user: AsyncClient) -> dict[str, int]:

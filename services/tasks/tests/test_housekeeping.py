@@ -24,7 +24,7 @@ from tasks_service.settings import TasksSettings
 
 TASKS = "/api/v1/tasks"
 NEW = {"If-None-Match": "*"}
-TRASHED_TASKS, TRASHED_LISTS, KEYS = DUTIES
+TRASHED_TASKS, TRASHED_LISTS, KEYS, TOMBSTONES = DUTIES
 AT_ONCE = housekeeping._BATCH
 
 
@@ -39,7 +39,12 @@ async def session(app: FastAPI) -> AsyncIterator[AsyncSession]:
 
 async def age(app: FastAPI, user: AsyncClient, days: float = 31) -> None:
     """Let time pass for what a user has in the trash, and for their keys."""
-    columns = {"task": "deleted_at", "list": "deleted_at", "idempotency_key": "created_at"}
+    columns = {
+        "task": "deleted_at",
+        "list": "deleted_at",
+        "idempotency_key": "created_at",
+        "tombstone": "created_at",
+    }
     async with app.state.resources.database.engine.begin() as connection:
         for table, column in columns.items():
             then = f"{column} - CAST(:by AS interval)"
@@ -132,6 +137,21 @@ async def test_a_key_goes_when_its_day_is_over_though_its_user_does_not_come_bac
     assert await do(session, KEYS) == [1]
     again = await mallory.post(TASKS, json={"title": "x"}, headers=key)
     assert again.json() == first[1].json()
+
+
+@pytest.mark.spec("DATA-23", "SYNC-6")
+async def test_tombstones_go_when_their_time_is_over(
+    app: FastAPI, alice: AsyncClient, session: AsyncSession
+) -> None:
+    before = (await alice.get("/api/v1/sync")).json()["cursor"]
+    task_id = await trash(alice)
+    await alice.delete(f"/api/v1/trash/{task_id}")
+    assert (await alice.get("/api/v1/sync", params={"cursor": before})).status_code == 200
+    await age(app, alice)
+
+    assert await do(session, TOMBSTONES) == [1]
+    late = await alice.get("/api/v1/sync", params={"cursor": before})
+    assert (late.status_code, late.json()["code"]) == (410, "resync_required")
 
 
 @pytest.mark.spec("DATA-24")

@@ -19,8 +19,18 @@ from tasks_service.schemas.export import ExportFormat
 from tasks_service.schemas.list import ListMove, ListQuery
 from tasks_service.schemas.query import PageQuery
 from tasks_service.schemas.stats import StatsQuery
+from tasks_service.schemas.sync import SyncQuery
 from tasks_service.schemas.task import Sort, TaskMove, TaskPatch, TaskQuery, TaskWrite
-from tasks_service.services import account, completion, stats, tag_filter, task_list, trash
+from tasks_service.services import (
+    account,
+    completion,
+    stats,
+    sync,
+    tag_filter,
+    task_list,
+    tombstone,
+    trash,
+)
 from tasks_service.services import list as list_service
 from tasks_service.services import tag as tag_service
 from tasks_service.services import task as task_service
@@ -29,14 +39,14 @@ from tasks_service.services.export import export_data
 from tasks_service.services.housekeeping import DUTIES, Duty
 
 USER = "reader-3"
-TRASHED_TASKS, TRASHED_LISTS, KEYS = DUTIES
+TRASHED_TASKS, TRASHED_LISTS, KEYS, TOMBSTONES = DUTIES
 CURSORS = CursorSealer([b"key"])
 # The third user's lists end in these numbers, live; those of 2000 more are in the trash.
 LIST, OTHER, DELETED = (UUID(int=number) for number in (43, 83, 2043))
 # Every tenth task has a subtask, the one 20 numbers on; those from 8001 are in the trash.
 TASK, PARENT, CHILD, DELETED_TASK = (UUID(int=number) for number in (3, 143, 163, 8143))
 ROWS = """
-INSERT INTO account SELECT 'reader-' || n, 0, now(), now() FROM generate_series(0, 1999) n;
+INSERT INTO account SELECT 'reader-' || n, 12000, now(), now() FROM generate_series(0, 1999) n;
 INSERT INTO list (user_id, id, name, position, archived, version, created_at, updated_at,
   deleted_at)
 SELECT 'reader-' || (n % 20), lpad(to_hex(n), 32, '0')::uuid, 'list ' || n,
@@ -63,7 +73,9 @@ SELECT 'reader-' || (n % 20), gen_random_uuid(), lpad(to_hex(n), 32, '0')::uuid,
 FROM generate_series(1, 400) n, generate_series(1, 30) k;
 INSERT INTO idempotency_key SELECT 'reader-' || (n % 20), 'r', 'k' || n, 'x', gen_random_uuid(), n,
   'x', now() - n * interval '1 s', now() FROM generate_series(1, 4000) n;
-ANALYZE idempotency_key; ANALYZE completion;
+INSERT INTO tombstone SELECT 'reader-' || (n % 20), n, 'task', gen_random_uuid(),
+  now() - n * interval '1 s', now() FROM generate_series(1, 10000) n;
+ANALYZE tombstone; ANALYZE idempotency_key; ANALYZE completion;
 ANALYZE account; ANALYZE list; ANALYZE task; ANALYZE tag; ANALYZE task_tag
 """
 
@@ -173,6 +185,39 @@ async def export(session: AsyncSession) -> None:
             pass
 
 
+SYNCED = [
+    "ix_list_user_id_trashed_version",
+    "ix_list_user_id_version",
+    "ix_tag_user_id_version",
+    "ix_task_user_id_trashed_version",
+    "ix_task_user_id_version",
+    "pk_tombstone",
+]
+
+
+@pytest.mark.spec("SYNC-9")
+@pytest.mark.parametrize("cursor", ["3000", f"3000.list.{LIST}.2000", f"3000.task.{TASK}.2000"])
+async def test_a_sync_reads_each_index_from_where_it_stands(
+    connection: AsyncConnection, cursor: str
+) -> None:
+    query = SyncQuery(cursor=cursor, limit=2)
+    (plan,) = await plans_of(connection, partial(sync.sync, user_id=USER, query=query))
+
+    assert sorted(re.findall(r"using (\w+) on (?!account)", plan)) == SYNCED
+    assert len(re.findall(r"Index Cond: .*user_id.*version", plan)) == len(SYNCED)
+    assert "Seq Scan" not in plan
+
+
+@pytest.mark.spec("SYNC-6")
+async def test_old_tombstones_are_found_by_their_age(connection: AsyncConnection) -> None:
+    purge = partial(tombstone.purge_tombstones, before=utc_now(), limit=5)
+    find, *others = await plans_of(connection, purge)
+
+    assert "ix_tombstone_created_at" in find
+    assert "Sort" not in find
+    assert all("Seq Scan" not in plan for plan in [find, *others])
+
+
 PAGES: dict[str, Callable[[AsyncSession], Awaitable[Any]]] = {
     "ix_list_user_id_position": lambda session: list_service.list_lists(
         session, USER, ListQuery(limit=10), CURSORS
@@ -277,6 +322,7 @@ async def test_the_completions_of_a_task_are_read_in_their_order(
         (TRASHED_TASKS, "ix_task_deleted_at"),
         (TRASHED_LISTS, "ix_list_deleted_at"),
         (KEYS, "ix_idempotency_key_created_at"),
+        (TOMBSTONES, "ix_tombstone_created_at"),
     ],
 )
 async def test_housekeeping_finds_what_is_old_by_its_index(

@@ -71,7 +71,7 @@ async def test_the_tables_refuse_what_no_task_may_be(settings: DatabaseSettings)
 
     found = await look(settings, stored)
 
-    assert len(found) == 16
+    assert len(found) == 17
     assert found <= checks
 
 

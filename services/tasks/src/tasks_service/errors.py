@@ -108,14 +108,25 @@ class IdempotencyKeyInUseError(ServiceError):
 
 
 class InvalidCursorError(ServiceError):
-    """The cursor was not made by this service for this user and this query."""
+    """The cursor was not made by this service for this user and this query, or not yet."""
 
     status: ClassVar[int] = 400
     code: ClassVar[str] = "invalid_cursor"
     title: ClassVar[str] = "Invalid cursor"
 
+    def __init__(self, detail: str = "this one belongs to another query") -> None:
+        super().__init__(f"Start again without a cursor: {detail}.")
+
+
+class ResyncRequiredError(ServiceError):
+    """The cursor is older than the tombstones that would have to be told of."""
+
+    status: ClassVar[int] = 410
+    code: ClassVar[str] = "resync_required"
+    title: ClassVar[str] = "Resync required"
+
     def __init__(self) -> None:
-        super().__init__("Start again without a cursor: this one belongs to another query.")
+        super().__init__("This cursor is too old to tell what is gone since: sync without one.")
 
 
 class UserMismatchError(ServiceError):

@@ -20,6 +20,7 @@ from tasks_service.api.v1 import (
     export,
     recurrence,
     stats,
+    sync,
     tag,
     task,
     trash,
@@ -46,6 +47,7 @@ _V1 = (
     recurrence.router,
     export.router,
     account.router,
+    sync.router,
 )
 
 

@@ -8,6 +8,7 @@ from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tasks_service.database import Database
+from tasks_service.services.account import Writes, writes_of
 from tasks_service.services.cursor import CursorSealer
 
 
@@ -28,7 +29,13 @@ def resources(request: Request) -> Resources:
 
 async def _session(request: Request) -> AsyncIterator[AsyncSession]:
     async with resources(request).database.sessions() as session:
+        request.state.writes = writes_of(session)
         yield session
+
+
+def writes_for(request: Request) -> Writes:
+    """Return what was written for a request so far."""
+    return getattr(request.state, "writes", None) or Writes()
 
 
 async def _read_session(request: Request) -> AsyncIterator[AsyncSession]:

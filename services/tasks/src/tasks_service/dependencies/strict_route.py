@@ -11,12 +11,16 @@ from service_kit.errors import ValidationFailedError
 from service_kit.problems import ProblemField
 from tasks_service.dependencies.identity import authenticate
 from tasks_service.dependencies.json_body import JsonRequest
+from tasks_service.dependencies.resources import writes_for
 from tasks_service.schemas.query import QueryParameters
+
+_SYNC_CURSOR = "X-Sync-Cursor"
 
 
 class StrictRoute(APIRoute):
     """Checks the identity before anything is read, then the query's names and the body.
 
+    What was written is on the answer as the cursor that includes it.
     A route declares its query as one `QueryParameters` model, or takes no query.
     """
 
@@ -32,7 +36,11 @@ class StrictRoute(APIRoute):
             if has_body:
                 request = JsonRequest(request.scope, request.receive)
                 await request.read()
-            return await handle(request)
+            response = await handle(request)
+            last = writes_for(request).last
+            if last is not None:
+                response.headers[_SYNC_CURSOR] = str(last)
+            return response
 
         return handle_strictly
 

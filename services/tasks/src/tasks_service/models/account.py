@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger
+from sqlalchemy import BigInteger, Column
 from sqlmodel import Field
 
 from tasks_service.models.base import Table
@@ -10,9 +10,16 @@ from tasks_service.models.column_types import UtcDateTime
 
 
 class Account(Table, table=True):
-    """One user; `last_version` numbers their writes, and its lock puts them in order."""
+    """One user; `last_version` numbers their writes, and its lock puts them in order.
+
+    A sync from before `oldest_cursor` would miss tombstones that are gone.
+    """
 
     user_id: str = Field(primary_key=True, max_length=255)
     last_version: int = Field(sa_type=BigInteger)
+    # The server's default is for accounts that the release before makes.
+    oldest_cursor: int = Field(
+        default=0, sa_column=Column(BigInteger, nullable=False, server_default="0")
+    )
     created_at: datetime = Field(sa_type=UtcDateTime)
     updated_at: datetime = Field(sa_type=UtcDateTime)

@@ -26,6 +26,21 @@ class TaskList(Table, table=True):
             "id",
             postgresql_where=text("deleted_at IS NULL"),
         ),
+        # Serve the sync: what changed, in the order of the versions, live and in the trash.
+        Index(
+            "ix_list_user_id_version",
+            "user_id",
+            "version",
+            "id",
+            postgresql_where=text("deleted_at IS NULL"),
+        ),
+        Index(
+            "ix_list_user_id_trashed_version",
+            "user_id",
+            "version",
+            "id",
+            postgresql_where=text("deleted_at IS NOT NULL"),
+        ),
         # Serves the lists in the trash, deleted last first.
         Index(
             "ix_list_user_id_deleted_at",

@@ -16,8 +16,12 @@ class Tag(Table, table=True):
     A trigger on `task` (migration 0004) adds what tasks are tagged with.
     """
 
-    # Serves a user's tags in order, and finds one by its name.
-    __table_args__ = (UniqueConstraint("user_id", "key", name="uq_tag_user_id_key"),)
+    __table_args__ = (
+        # Serves a user's tags in order, and finds one by its name.
+        UniqueConstraint("user_id", "key", name="uq_tag_user_id_key"),
+        # Serves the sync: what changed, in the order of the versions.
+        Index("ix_tag_user_id_version", "user_id", "version", "id"),
+    )
 
     user_id: str = Field(
         primary_key=True, max_length=255, foreign_key="account.user_id", ondelete="CASCADE"

@@ -86,6 +86,15 @@ class Task(Table, table=True):
         _live("priority"),
         _live("title_key"),
         _live("position"),
+        # Serve the sync: what changed, in the order of the versions, live and in the trash.
+        _live("version"),
+        Index(
+            "ix_task_user_id_trashed_version",
+            "user_id",
+            "version",
+            "id",
+            postgresql_where=text("deleted_at IS NOT NULL"),
+        ),
         # Serves the search; each word in it begins with its user (migration 0007).
         Index(
             "ix_task_search",

@@ -38,6 +38,10 @@ IdOrNone = Annotated[UUID | Literal["none"], BeforeValidator(_id_or_none)]
 QueryBool = Annotated[bool, BeforeValidator(_true_or_false)]
 
 
+MinCursor = Annotated[int, Field(ge=0, le=10**18)]
+MIN_CURSOR = "An `X-Sync-Cursor`: the answer includes every write up to it."
+
+
 class PageQuery(QueryParameters):
     """Which page."""
 
@@ -45,7 +49,8 @@ class PageQuery(QueryParameters):
     cursor: str | None = Field(
         default=None, description="`next_cursor` of the page before, with the same query."
     )
+    min_cursor: MinCursor | None = Field(default=None, description=MIN_CURSOR)
 
     def filters(self) -> str:
         """Return all but the page, as text: what a cursor is bound to."""
-        return self.model_dump_json(exclude={"limit", "cursor"})
+        return self.model_dump_json(exclude={"limit", "cursor", "min_cursor"})

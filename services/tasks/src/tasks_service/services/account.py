@@ -1,5 +1,8 @@
 """The root of what a user has: the counter that numbers their writes, and its removal."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
@@ -9,10 +12,13 @@ from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
 from sqlmodel import col
 
 from service_kit.clock import utc_now
+from tasks_service.errors import InvalidCursorError
 from tasks_service.models import Account, Task
 
 # So many go in one statement: what hangs on a task goes with it, and time is limited.
 _AT_ONCE = 2000
+
+_WRITES = "writes"
 
 
 class Stamp(NamedTuple):
@@ -22,9 +28,48 @@ class Stamp(NamedTuple):
     at: datetime
 
 
-def writing(session: AsyncSession) -> AsyncSessionTransaction:
+@dataclass
+class Writes:
+    """The versions a session has taken and kept; `last` is the user's counter, if it is known.
+
+    `first` is None while there are none.
+    """
+
+    first: int | None = None
+    last: int | None = None
+
+    def take(self, version: int) -> None:
+        """Count a version in."""
+        self.first = self.first or version
+        self.last = version
+
+    def give_back(self) -> None:
+        """Count the last version out: its transaction was rolled back."""
+        if self.last is not None:
+            self.last -= 1
+            if self.first is not None and self.first > self.last:
+                self.first = None
+
+
+def writes_of(session: AsyncSession) -> Writes:
+    """Return what a session has written so far."""
+    writes: Writes = session.info.setdefault(_WRITES, Writes())
+    return writes
+
+
+@asynccontextmanager
+async def writing(session: AsyncSession) -> AsyncIterator[AsyncSessionTransaction]:
     """Begin a transaction; within one a savepoint, which may fail without it."""
-    return session.begin_nested() if session.in_transaction() else session.begin()
+    writes, kept = writes_of(session), False
+    before = writes.last
+    nested = session.in_transaction()
+    async with session.begin_nested() if nested else session.begin() as transaction:
+        try:
+            yield transaction
+            kept = transaction.is_active
+        finally:
+            if not kept and writes.last != before:
+                writes.give_back()
 
 
 async def next_version(session: AsyncSession, user_id: str) -> Stamp:
@@ -46,7 +91,20 @@ async def next_version(session: AsyncSession, user_id: str) -> Stamp:
             set_={"last_version": col(Account.last_version) + 1, "updated_at": later},
         ).returning(col(Account.last_version), col(Account.updated_at))
     )
-    return Stamp(*result.one())
+    stamp = Stamp(*result.one())
+    writes_of(session).take(stamp.version)
+    return stamp
+
+
+async def require_cursor(session: AsyncSession, user_id: str, cursor: int | None) -> None:
+    """Return if the user's writes have come to this cursor. Raises `InvalidCursorError`."""
+    if cursor is None:
+        return
+    last = await session.scalar(
+        select(col(Account.last_version)).where(col(Account.user_id) == user_id)
+    )
+    if (last or 0) < cursor:
+        raise InvalidCursorError("no write of yours has come to this one")
 
 
 async def delete_account(session: AsyncSession, user_id: str) -> None:

@@ -37,7 +37,7 @@ async def list_completions(
     statement = select(*_COLUMNS).where(
         col(Completion.user_id) == user_id, col(Completion.task_id) == task_id
     )
-    page = PageRequest(user_id, f"completions {task_id}", query.limit, query.cursor)
+    page = PageRequest.of(user_id, f"completions {task_id}", query)
     rows, next_cursor = await read_page(session, statement, _LATEST_FIRST, page, cursors)
     items = [CompletionRead.model_validate(row) for row in rows]
     return CompletionPage.model_construct(items=items, next_cursor=next_cursor)

@@ -7,9 +7,12 @@ from typing import NamedTuple
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tasks_service.services.idempotency import KEPT, purge_keys
+from tasks_service.services.tombstone import purge_tombstones
 from tasks_service.services.trash import purge_old_lists, purge_old_tasks
 
 _IN_THE_TRASH = timedelta(days=30)
+# How old a sync's cursor may be.
+_TOMBSTONES = timedelta(days=30)
 
 
 class Duty(NamedTuple):
@@ -30,4 +33,5 @@ DUTIES = (
     Duty("trashed tasks", purge_old_tasks, _IN_THE_TRASH),
     Duty("trashed lists", purge_old_lists, _IN_THE_TRASH),
     Duty("idempotency keys", purge_keys, KEPT),
+    Duty("tombstones", purge_tombstones, _TOMBSTONES),
 )

@@ -13,6 +13,7 @@ from tasks_service.errors import IdempotencyKeyInUseError, IdempotencyKeyReusedE
 from tasks_service.models import IdempotencyKey
 from tasks_service.models.base import utc_time
 from tasks_service.schemas.task import WrittenTask
+from tasks_service.services.account import writes_of
 
 KEPT = timedelta(hours=24)
 
@@ -55,6 +56,7 @@ async def find_answer(session: AsyncSession, request: KeyedRequest) -> WrittenTa
     task_id, version, answer, body_hash = row
     if body_hash != _body_hash(request):
         raise IdempotencyKeyReusedError
+    writes_of(session).last = version
     return WrittenTask(task_id, version, answer)
 
 

@@ -3,12 +3,14 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Row, Select, Uuid, literal, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from tasks_service.schemas.query import PageQuery
+from tasks_service.services.account import require_cursor
 from tasks_service.services.cursor import CursorSealer
 
 _SORT_KEY = "sort_key"
@@ -40,13 +42,20 @@ class Keyset:
 class PageRequest(NamedTuple):
     """Which page: how many rows, and the cursor of the page before.
 
-    `bound` is what the cursor belongs to: the route and its filters.
+    `bound` is what the cursor belongs to: the route and its filters. The answer is to include
+    every write up to `min_cursor`.
     """
 
     user_id: str
     bound: str
     limit: int
     cursor: str | None
+    min_cursor: int | None
+
+    @classmethod
+    def of(cls, user_id: str, bound: str, query: PageQuery) -> Self:
+        """Return the page a query asks for."""
+        return cls(user_id, bound, query.limit, query.cursor, query.min_cursor)
 
 
 async def read_page(
@@ -58,9 +67,10 @@ async def read_page(
 ) -> tuple[Sequence[Row[Any]], str | None]:
     """Return the rows of a page and the cursor of the next one, None on the last.
 
-    Raises `InvalidCursorError` for a cursor of another user or query.
+    Raises `InvalidCursorError` for a cursor of another user or query, and for one to come.
     """
-    user_id, bound, limit, cursor = request
+    user_id, bound, limit, cursor, min_cursor = request
+    await require_cursor(session, user_id, min_cursor)
     if cursor is not None:
         statement = statement.where(keyset.after(*cursors.open(user_id, bound, cursor)))
     # One more than asked for tells whether there is another page.

@@ -12,7 +12,7 @@ from uuid_utils.compat import uuid7
 from tasks_service.models import Task, TaskList
 from tasks_service.schemas.entity_tags import EntityTags
 from tasks_service.schemas.list import ListMove, ListPage, ListPatch, ListQuery, ListRead, ListWrite
-from tasks_service.services.account import Stamp, next_version
+from tasks_service.services.account import Stamp, next_version, writing
 from tasks_service.services.conditions import require_match
 from tasks_service.services.cursor import CursorSealer
 from tasks_service.services.field_versions import written
@@ -31,7 +31,7 @@ async def list_lists(
     statement = owned_lists(user_id)
     if query.archived is not None:
         statement = statement.where(col(TaskList.archived).is_(query.archived))
-    page = PageRequest(user_id, f"lists {query.filters()}", query.limit, query.cursor)
+    page = PageRequest.of(user_id, f"lists {query.filters()}", query)
     rows, next_cursor = await read_page(session, statement, _BY_POSITION, page, cursors)
     return ListPage.model_construct(items=[as_list(row) for row in rows], next_cursor=next_cursor)
 
@@ -43,7 +43,7 @@ async def get_list(session: AsyncSession, user_id: str, list_id: UUID) -> ListRe
 
 async def create_list(session: AsyncSession, user_id: str, new: ListWrite) -> ListRead:
     """Create a list behind all others."""
-    async with session.begin():
+    async with writing(session):
         stamp = await next_version(session, user_id)
         result = await session.execute(
             insert(TaskList)
@@ -72,7 +72,7 @@ async def update_list(
 
     Raises `ListNotFoundError` and `PreconditionFailedError`.
     """
-    async with session.begin() as transaction:
+    async with writing(session) as transaction:
         stamp = await next_version(session, user_id)
         current = await get_owned_list(session, user_id, list_id)
         require_match(current, if_match)
@@ -96,7 +96,7 @@ async def move_list(
 
     Raises `ListNotFoundError`, `PreconditionFailedError` and `ValidationFailedError`.
     """
-    async with session.begin() as transaction:
+    async with writing(session) as transaction:
         stamp = await next_version(session, user_id)
         current = await get_owned_list(session, user_id, list_id)
         require_match(current, if_match)
@@ -120,7 +120,7 @@ async def delete_list(
 
     Raises `ListNotFoundError` and `PreconditionFailedError`.
     """
-    async with session.begin():
+    async with writing(session):
         stamp = await next_version(session, user_id)
         require_match(await get_owned_list(session, user_id, list_id), if_match)
         await _write(session, user_id, list_id, {"deleted_at": stamp.at}, stamp)

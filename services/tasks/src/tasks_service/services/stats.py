@@ -15,6 +15,7 @@ from tasks_service.models import Task
 from tasks_service.models.column_types import UtcDateTime
 from tasks_service.priority import Priority
 from tasks_service.schemas.stats import DayStats, ListStats, Stats, StatsQuery
+from tasks_service.services.account import require_cursor
 from tasks_service.services.day import Day, midnight
 from tasks_service.services.task_view import in_view
 
@@ -23,7 +24,8 @@ _completed_at = col(Task.completed_at)
 
 
 async def get_stats(session: AsyncSession, user_id: str, query: StatsQuery) -> Stats:
-    """Count a user's tasks, as it is now where they are."""
+    """Count a user's tasks, as it is now where they are. Raises `InvalidCursorError`."""
+    await require_cursor(session, user_id, query.min_cursor)
     today = Day.at(utc_now(), query.time_zone)
     groups = await _groups(session, user_id, today)
     lists: dict[Any, Counter[str]] = {}

@@ -13,7 +13,7 @@ from tasks_service.models import Tag, Task, TaskTag
 from tasks_service.models.column_types import UtcDateTime
 from tasks_service.schemas.query import PageQuery
 from tasks_service.schemas.tag import TagPage, TagRead
-from tasks_service.services.account import Stamp, next_version
+from tasks_service.services.account import Stamp, next_version, writing
 from tasks_service.services.cursor import CursorSealer
 from tasks_service.services.keyset import Keyset, PageRequest, read_page
 
@@ -68,7 +68,7 @@ async def list_tags(
     session: AsyncSession, user_id: str, query: PageQuery, cursors: CursorSealer
 ) -> TagPage:
     """Return one page. Raises `InvalidCursorError` for a cursor of another user or route."""
-    page = PageRequest(user_id, "tags", query.limit, query.cursor)
+    page = PageRequest.of(user_id, "tags", query)
     rows, next_cursor = await read_page(session, _owned(user_id), _BY_NAME, page, cursors)
     items = [TagRead.model_validate(row) for row in rows]
     return TagPage.model_construct(items=items, next_cursor=next_cursor)
@@ -85,7 +85,7 @@ async def rename_tag(session: AsyncSession, user_id: str, tag_id: UUID, name: st
     Raises `TagNotFoundError`.
     """
     key = name.casefold()
-    async with session.begin() as transaction:
+    async with writing(session) as transaction:
         stamp = await next_version(session, user_id)
         tag = await _get(session, user_id, tag_id)
         if tag.name == name:
@@ -106,7 +106,7 @@ async def rename_tag(session: AsyncSession, user_id: str, tag_id: UUID, name: st
 
 async def delete_tag(session: AsyncSession, user_id: str, tag_id: UUID) -> None:
     """Take a tag off every task and forget it. Raises `TagNotFoundError`."""
-    async with session.begin():
+    async with writing(session):
         stamp = await next_version(session, user_id)
         tag = await _get(session, user_id, tag_id)
         await session.execute(_REMOVE, _tasks_of(user_id, tag_id, stamp) | {"old": tag.key})

@@ -64,7 +64,7 @@ async def _page(
     tagged = await tagged_with(session, user_id, query.tag)
     statement = select_tasks(user_id, task_filter).where(*tagged, *conditions)
     keyset = keyset_of(user_id, task_filter, query.order())
-    page = PageRequest(user_id, query.filters(), query.limit, query.cursor)
+    page = PageRequest.of(user_id, query.filters(), query)
     rows, next_cursor = await read_page(session, statement, keyset, page, cursors)
     fields = {"items": [as_task(row) for row in rows], "next_cursor": next_cursor}
     if not query.count:

@@ -50,7 +50,7 @@ async def list_deleted_tasks(
     session: AsyncSession, user_id: str, query: PageQuery, cursors: CursorSealer
 ) -> TaskPage:
     """Return a page of the tasks in the trash, deleted last first. Raises `InvalidCursorError`."""
-    page = PageRequest(user_id, "trash", query.limit, query.cursor)
+    page = PageRequest.of(user_id, "trash", query)
     rows, next_cursor = await read_page(
         session, deleted_of(user_id), _TASKS_LAST_FIRST, page, cursors
     )
@@ -61,7 +61,7 @@ async def list_deleted_lists(
     session: AsyncSession, user_id: str, query: PageQuery, cursors: CursorSealer
 ) -> ListPage:
     """Return a page of the lists in the trash, deleted last first. Raises `InvalidCursorError`."""
-    page = PageRequest(user_id, "trash/lists", query.limit, query.cursor)
+    page = PageRequest.of(user_id, "trash/lists", query)
     rows, next_cursor = await read_page(
         session, deleted_lists(user_id), _LISTS_LAST_FIRST, page, cursors
     )
@@ -222,7 +222,7 @@ async def _purge_old(
     limit: int,
     *conditions: ColumnElement[bool],
 ) -> int:
-    async with session.begin() as transaction:
+    async with writing(session) as transaction:
         owner = _owner_of_oldest(table, before).where(*conditions)
         user_id = await session.scalar(owner)
         if user_id is None:

@@ -9,8 +9,8 @@ Safe beside the release before, which has no use for them.
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0012"
-down_revision = "0009"
+revision = "0011"
+down_revision = "0010"
 
 _TRASH = sa.text("deleted_at IS NOT NULL")
 
