@@ -1,17 +1,18 @@
 """What goes where, under which id, and what every error looks like."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING
 
 import pytest
+from starlette.responses import Response
 
 from gateway_service.forwarding import Forwarder
 
 if TYPE_CHECKING:
     from gateway.tests.conftest import EchoUpstream, Gateway, MakeGateway
 
-TASKS = "/api/v1/tasks"
+TASKS, IMPORT = "/api/v1/tasks", "/api/v1/import"
 
 
 @pytest.mark.spec("GW-5")
@@ -56,6 +57,32 @@ async def test_a_body_over_1_mib_is_too_large(
     assert [response.status_code for response in responses] == [200, 413]
     assert responses[1].json()["code"] == "body_too_large"
     assert len(upstream.requests) == 1
+
+
+@pytest.mark.spec("GW-13", "DATA-14")
+@pytest.mark.parametrize("path", [IMPORT, f"{IMPORT}/"])
+@pytest.mark.parametrize("chunked", [True, False])
+async def test_an_import_may_have_10_mib(
+    gateway: "Gateway", upstream: "EchoUpstream", token: str, path: str, chunked: bool
+) -> None:
+    async def pieces(size: int) -> AsyncIterator[bytes]:
+        for _ in range(10):
+            yield b"a" * (1024 * 1024)
+        yield b"a" * (size - 10 * 1024 * 1024)
+
+    upstream.answer = Response("taken")
+    headers = {"Authorization": f"Bearer {token}"}
+    sizes = (10 * 1024 * 1024, 10 * 1024 * 1024 + 1)
+
+    responses = [
+        await gateway.client.post(
+            path, headers=headers, content=pieces(size) if chunked else b"a" * size
+        )
+        for size in sizes
+    ]
+
+    assert [response.status_code for response in responses] == [200, 413]
+    assert len(upstream.requests[0]["body"]) == sizes[0]
 
 
 @pytest.mark.spec("GW-14")

@@ -1,6 +1,7 @@
 """The forwarding path: one ASGI request to the upstream and its answer back, streamed both ways."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from starlette.types import Receive, Scope, Send
 
@@ -10,13 +11,21 @@ from gateway_service.upstream.exchange import Exchange
 from gateway_service.upstream.pool import UpstreamPool
 from gateway_service.upstream.request import Header, build_head
 
+_NONE: Mapping[str, int] = MappingProxyType({})
+
 
 class Forwarder:
-    """Forwards requests over `pool`; a request's body may have `body_limit` bytes at most."""
+    """Forwards requests over `pool`; a request's body may have `body_limit` bytes at most.
 
-    def __init__(self, pool: UpstreamPool, *, body_limit: int) -> None:
+    `body_limits` are those of the paths that have one of their own.
+    """
+
+    def __init__(
+        self, pool: UpstreamPool, *, body_limit: int, body_limits: Mapping[str, int] = _NONE
+    ) -> None:
         self._pool = pool
         self._body_limit = body_limit
+        self._body_limits = body_limits
 
     async def forward(
         self, scope: Scope, receive: Receive, send: Send, identity_headers: Sequence[Header]
@@ -27,9 +36,9 @@ class Forwarder:
         having answered when the client hangs up, and with half an answer when the upstream does.
         """
         head, length = build_head(scope, self._pool.authority, identity_headers)
-        body = RequestBody(
-            receive, length, limit=self._body_limit, timeout=self._pool.timeouts.request_body
-        )
+        # One slash at the end makes no difference to the service.
+        limit = self._body_limits.get(scope["path"].removesuffix("/"), self._body_limit)
+        body = RequestBody(receive, length, limit=limit, timeout=self._pool.timeouts.request_body)
         exchange = Exchange(self._pool, receive, body)
         try:
             data = head if body.complete else head + await body.read()

@@ -30,6 +30,8 @@ from service_kit.settings import load_settings
 
 SERVICE = "gateway"
 BODY_LIMIT_BYTES = 1024 * 1024
+# Files are longer than what one writes by hand.
+BODY_LIMITS_BYTES = {"/api/v1/import": 10 * 1024 * 1024}
 
 
 class _ControlApi(ServiceApi):
@@ -79,7 +81,7 @@ def create_app(
     gateway = Gateway(
         api,
         admission=Admission(parts.authenticator, parts.limits),
-        forwarder=Forwarder(parts.pool, body_limit=BODY_LIMIT_BYTES),
+        forwarder=Forwarder(parts.pool, body_limit=BODY_LIMIT_BYTES, body_limits=BODY_LIMITS_BYTES),
         revocations=parts.revocations,
         public_url=settings.public_url,
     )

@@ -374,7 +374,8 @@ async def test_a_receive_that_breaks_is_reported_by_the_request(
     async def send(_: object) -> None:
         raise AssertionError
 
-    scope = {"method": "POST", "raw_path": b"/", "query_string": b"", "headers": length(2)}
+    target = {"path": "/", "raw_path": b"/", "query_string": b""}
+    scope = {"method": "POST", **target, "headers": length(2)}
     with pytest.raises(BrokenError):
         await gateway.forwarder.forward(scope, receive, send, ())
 

@@ -1,5 +1,6 @@
 """How PostgreSQL answers each query when many users have many rows."""
 
+import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
@@ -15,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from service_kit.clock import utc_now
 from tasks_service.dependencies.resources import Resources
+from tasks_service.schemas.data_import import ImportFile
 from tasks_service.schemas.export import ExportFormat
 from tasks_service.schemas.list import ListMove, ListQuery
 from tasks_service.schemas.query import PageQuery
@@ -24,6 +26,7 @@ from tasks_service.schemas.task import Sort, TaskMove, TaskPatch, TaskQuery, Tas
 from tasks_service.services import (
     account,
     completion,
+    data_import,
     stats,
     sync,
     tag_filter,
@@ -45,6 +48,13 @@ CURSORS = CursorSealer([b"key"])
 LIST, OTHER, DELETED = (UUID(int=number) for number in (43, 83, 2043))
 # Every tenth task has a subtask, the one 20 numbers on; those from 8001 are in the trash.
 TASK, PARENT, CHILD, DELETED_TASK = (UUID(int=number) for number in (3, 143, 163, 8143))
+FILE = json.dumps(
+    {
+        "tags": [{"name": "x"}],
+        "lists": [{"id": str(UUID(int=1 << 64)), "name": "x"}],
+        "tasks": [{"title": "x", "list_id": str(LIST)}],
+    }
+).encode()
 ROWS = """
 INSERT INTO account SELECT 'reader-' || n, 12000, now(), now() FROM generate_series(0, 1999) n;
 INSERT INTO list (user_id, id, name, position, archived, version, created_at, updated_at,
@@ -369,6 +379,9 @@ ACTS: dict[str, Callable[[AsyncSession], Awaitable[Any]]] = {
         session, USER, TASK, PageQuery(), CURSORS
     ),
     "an export": export,
+    "an import": lambda session: data_import.import_once(
+        session, USER, ImportFile(False, FILE), "keep", None
+    ),
     "removing an account": lambda session: account.delete_account(session, USER),
     "deleting a task": lambda session: task_service.delete_task(session, USER, PARENT),
     "restoring a task": lambda session: trash.restore_task(session, USER, DELETED_TASK),

@@ -1,6 +1,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from fastapi import FastAPI
@@ -8,6 +9,7 @@ from httpx import AsyncClient
 from sqlalchemy import event
 
 TASKS = "/api/v1/tasks"
+NEW = str(uuid4())
 DAILY = {"title": "x", "due_on": "2026-11-25", "recurrence": "FREQ=DAILY"}
 
 
@@ -102,6 +104,12 @@ async def things_to_write_to(user: AsyncClient) -> dict[str, str]:
         ("DELETE /api/v1/trash/{trashed}", None, 2),
         ("DELETE /api/v1/trash/lists/{gone}", None, 2),
         ("POST /api/v1/tasks/{trashed}/restore", None, 5),
+        ("POST /api/v1/import", {"tasks": [{"title": "x"}] * 900}, 4),
+        (
+            "POST /api/v1/import",
+            {"tasks": [{"title": "x"}], "lists": [{"id": NEW, "name": "x"}]},
+            6,
+        ),
         ("DELETE /api/v1/account", None, 3),
     ],
 )

@@ -1,5 +1,6 @@
 """The ways a request to this service can fail, one class each."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from service_kit.errors import ServiceError
@@ -151,6 +152,57 @@ class UnsupportedMediaTypeError(ServiceError):
         super().__init__(
             "Send the body as Content-Type: application/json.",
             headers={"Accept": "application/json"},
+        )
+
+
+class UnsupportedFileTypeError(UnsupportedMediaTypeError):
+    """The file is of a kind that is not imported."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.detail = "Send the file as Content-Type: application/json or text/csv."
+        self.headers = {"Accept": "application/json, text/csv"}
+
+
+class FileTooLargeError(ServiceError):
+    """The file is longer than an import may be."""
+
+    status: ClassVar[int] = 413
+    code: ClassVar[str] = "body_too_large"
+    title: ClassVar[str] = "Body too large"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"The file is longer than {limit} bytes.")
+
+
+class MalformedCsvError(ServiceError):
+    """The file is no CSV at all."""
+
+    status: ClassVar[int] = 400
+    code: ClassVar[str] = "malformed_csv"
+    title: ClassVar[str] = "Malformed CSV"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+
+
+class ImportRefusedError(ServiceError):
+    """The file holds what cannot be imported, so that nothing of it was.
+
+    Each of `problems` has the `detail`, and the `line` and `field` of a CSV file or the `pointer`
+    into a JSON document.
+    """
+
+    status: ClassVar[int] = 422
+    code: ClassVar[str] = "import_refused"
+    title: ClassVar[str] = "Import refused"
+
+    def __init__(self, problems: Sequence[Mapping[str, Any]]) -> None:
+        first = problems[0]
+        where = first.get("pointer") or f"line {first['line']}"
+        super().__init__(
+            f"Nothing was imported. {where}: {first['detail']}",
+            extensions={"errors": list(problems)},
         )
 
 

@@ -17,6 +17,7 @@ from tasks_service.api.trailing_slash import TrailingSlash
 from tasks_service.api.v1 import (
     account,
     batch,
+    data_import,
     export,
     recurrence,
     stats,
@@ -46,6 +47,7 @@ _V1 = (
     stats.router,
     recurrence.router,
     export.router,
+    data_import.router,
     account.router,
     sync.router,
 )

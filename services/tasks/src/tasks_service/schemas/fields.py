@@ -16,8 +16,13 @@ def _unique(tags: list[str]) -> list[str]:
     return list(first_spellings.values())
 
 
+def is_time_zone(name: str) -> bool:
+    """Tell whether this is the IANA name of a time zone."""
+    return name in _TIME_ZONES
+
+
 def _known_zone(name: str) -> str:
-    if name not in _TIME_ZONES:
+    if not is_time_zone(name):
         raise ValueError("should be an IANA time zone, like Europe/Berlin")
     return name
 

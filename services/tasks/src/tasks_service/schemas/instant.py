@@ -25,6 +25,13 @@ def parse_instant(value: object) -> datetime:
     raise ValueError("should be an instant with its offset, like 2026-01-31T09:00:00Z")
 
 
+def parse_local(value: object) -> datetime:
+    """Read what calendar and clock show somewhere, without an offset. Raises `ValueError`."""
+    if isinstance(value, str) and _LOCAL.fullmatch(value):
+        return datetime.fromisoformat(value.upper())
+    raise ValueError("should be a date and time without an offset, like 2026-01-31T09:00:00")
+
+
 def parse_date_or_instant(value: object) -> date | datetime:
     """Read either; an instant without an offset is in UTC. Raises `ValueError` otherwise."""
     if not isinstance(value, str) or _DATE.fullmatch(value):

@@ -77,9 +77,16 @@ async def next_version(session: AsyncSession, user_id: str) -> Stamp:
 
     Must be the first statement of `writing`: a rollback gives the version back.
     """
+    return await next_versions(session, user_id)
+
+
+async def next_versions(
+    session: AsyncSession, user_id: str, *, count: int = 1, above: int = 0
+) -> Stamp:
+    """Take so many of the user's next versions, all of them above a number; return the last."""
     now = utc_now()
     statement = insert(Account).values(
-        user_id=user_id, last_version=1, created_at=now, updated_at=now
+        user_id=user_id, last_version=above + count, created_at=now, updated_at=now
     )
     # Even if the clock stands still or steps back, a later version has a later time.
     later = func.greatest(
@@ -88,7 +95,10 @@ async def next_version(session: AsyncSession, user_id: str) -> Stamp:
     result = await session.execute(
         statement.on_conflict_do_update(
             index_elements=[col(Account.user_id)],
-            set_={"last_version": col(Account.last_version) + 1, "updated_at": later},
+            set_={
+                "last_version": func.greatest(col(Account.last_version), above) + count,
+                "updated_at": later,
+            },
         ).returning(col(Account.last_version), col(Account.updated_at))
     )
     stamp = Stamp(*result.one())

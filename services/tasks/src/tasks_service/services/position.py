@@ -20,6 +20,11 @@ def last_position(version: int) -> str:
     return _whole(_MIDDLE + version)
 
 
+def version_behind(position: str) -> int:
+    """Return a version whose last position is behind this one, and those of all that follow."""
+    return max(_before_point(position) - _MIDDLE + 1, 0)
+
+
 def position_before(first: str) -> str:
     """Return a position before the first one."""
     return _whole(_before_point(first) - 1)

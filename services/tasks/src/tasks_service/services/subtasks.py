@@ -16,7 +16,7 @@ from tasks_service.services.account import Stamp
 from tasks_service.services.field_versions import written
 from tasks_service.services.list_rows import require_list
 
-_LEVELS = 5
+LEVELS = 5
 
 
 class Home(NamedTuple):
@@ -59,8 +59,8 @@ async def find_home(
         height = await _height(session, user_id, current.id)
     else:
         height = 1
-    if len(lines) + height > _LEVELS:
-        raise _refused("parent_id", f"would make more than {_LEVELS} levels")
+    if len(lines) + height > LEVELS:
+        raise _refused("parent_id", f"would make more than {LEVELS} levels")
     return Home(lines[0].list_id, parent_id)
 
 
