@@ -1,19 +1,32 @@
 """The door itself: every request under /api/ is authenticated and forwarded, as plain ASGI."""
 
+from time import perf_counter
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway_service.authentication.authenticator import Authenticator
+from gateway_service.authentication.callers import Caller
 from gateway_service.forwarding import Forwarder
-from gateway_service.upstream.errors import UpstreamFailedError
+from gateway_service.metrics import Metrics
+from gateway_service.upstream.errors import (
+    UpstreamFailedError,
+    UpstreamTimeoutError,
+    UpstreamUnavailableError,
+)
 from gateway_service.upstream.request import Header
 from service_kit.errors import NotFoundError, ServiceError, send_problem
-from service_kit.request_id import HEADER, current_request_id
+from service_kit.observed import ROUTE_HEADER, record_of
+from service_kit.request_id import HEADER
 
 _FORWARDED_PREFIX = "/api/"
+# What is told of a request under it as long as the service behind has not named its own route.
+_ROUTE = "/api/{path}"
+_UPSTREAM = "tasks"
 # What the gateway answers itself, once it knows the caller.
 _OWN = frozenset(("/api/v1/me", "/api/v1/auth/logout", "/api/v1/auth/logout-all"))
 _REQUEST_ID = HEADER.encode()
 _UNAUTHORIZED = 401
+_UPSTREAM_ERRORS = (UpstreamFailedError, UpstreamTimeoutError, UpstreamUnavailableError)
 _DOT_SEGMENTS = frozenset((".", ".."))
 
 
@@ -29,20 +42,21 @@ class Gateway:
         *,
         authenticator: Authenticator,
         forwarder: Forwarder,
+        metrics: Metrics,
         public_url: str,
     ) -> None:
         self._control = control
         self._authenticator = authenticator
         self._forwarder = forwarder
+        self._metrics = metrics
         self._public_url = public_url
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection (ASGI)."""
-        if scope["type"] == "lifespan":
+        if scope["type"] != "http" or not scope["path"].startswith(_FORWARDED_PREFIX):
             await self._control(scope, receive, send)
-        elif scope["type"] != "http" or not scope["path"].startswith(_FORWARDED_PREFIX):
-            await self._control(_under_its_id(scope), receive, send)
         else:
+            record_of(scope).route = _ROUTE
             try:
                 await self._serve(scope, receive, send)
             except _IdentityRefusedError:
@@ -58,27 +72,51 @@ class Gateway:
         caller = await self._authenticator.authenticate(scope)
         path: str = scope["path"]
         if path in _OWN:
-            state = {**scope.get("state", {}), "verdict": caller.verdict}
-            await self._control({**_under_its_id(scope), "state": state}, receive, send)
+            record_of(scope).route = path
+            scope["state"] = {**scope.get("state", {}), "verdict": caller.verdict}
+            await self._control(scope, receive, send)
             return
         if "/." in path and not _DOT_SEGMENTS.isdisjoint(path.split("/")):
             # Whatever resolved them on the way could leave /api/ behind.
             raise NotFoundError
+        await self._forward(scope, receive, send, caller)
+
+    async def _forward(self, scope: Scope, receive: Receive, send: Send, caller: Caller) -> None:
+        metrics, record, begun = self._metrics, record_of(scope), perf_counter()
 
         async def relay(message: Message) -> None:
-            if message["type"] == "http.response.start" and message["status"] == _UNAUTHORIZED:
-                raise _IdentityRefusedError
+            if message["type"] == "http.response.start":
+                if message["status"] == _UNAUTHORIZED:
+                    raise _IdentityRefusedError
+                metrics.observe_tasks(perf_counter() - begun)
+                record.route = _take_route(message) or _ROUTE
             await send(message)
 
-        request_id: Header = (_REQUEST_ID, current_request_id().encode())
-        await self._forwarder.forward(scope, receive, relay, (*caller.identity_headers, request_id))
+        request_id: Header = (_REQUEST_ID, record.request_id.encode())
+        metrics.forwarding.inc()
+        try:
+            await self._forwarder.forward(
+                scope, receive, relay, (*caller.identity_headers, request_id)
+            )
+        except _IdentityRefusedError:
+            metrics.count_failure(_UPSTREAM, UpstreamFailedError.code)
+            raise
+        except _UPSTREAM_ERRORS as error:
+            metrics.count_failure(_UPSTREAM, error.code)
+            raise
+        finally:
+            metrics.forwarding.dec()
 
 
 class _IdentityRefusedError(Exception):
     """A 401 from behind is about our signature: to the client it would mean "sign in again"."""
 
 
-def _under_its_id(scope: Scope) -> Scope:
-    # The control application gives ids too; offered first, ours is the one it takes.
-    offered: Header = (_REQUEST_ID, current_request_id().encode())
-    return {**scope, "headers": [offered, *scope["headers"]]}
+def _take_route(message: Message) -> str | None:
+    # The service behind tells the template by a header, which is no business of the client's.
+    for header in message["headers"]:
+        if header[0] == ROUTE_HEADER:
+            message["headers"].remove(header)
+            template: str = header[1].decode("latin-1")
+            return template
+    return None

@@ -24,7 +24,7 @@ from service_kit.api import Lifespan, ServiceApi
 from service_kit.errors import InternalError, problem_response
 from service_kit.health import set_readiness_checks
 from service_kit.logs import configure_logging
-from service_kit.request_id import RequestIdMiddleware
+from service_kit.observed import Observed, Observer
 from service_kit.settings import load_settings
 
 SERVICE = "gateway"
@@ -79,12 +79,13 @@ def create_app(
         api,
         authenticator=parts.authenticator,
         forwarder=Forwarder(parts.pool, body_limit=BODY_LIMIT_BYTES),
+        metrics=parts.metrics,
         public_url=settings.public_url,
     )
-    return _surround(gateway, settings)
+    return _surround(gateway, settings, parts.metrics)
 
 
-def _surround(gateway: ASGIApp, settings: Settings) -> ASGIApp:
+def _surround(gateway: ASGIApp, settings: Settings, *observers: Observer) -> ASGIApp:
     """Put what every answer has around it: an id, CORS headers, a problem instead of a crash."""
 
     async def answer_crash(_request: Request, _error: Exception) -> Response:
@@ -92,4 +93,4 @@ def _surround(gateway: ASGIApp, settings: Settings) -> ASGIApp:
 
     guarded = ServerErrorMiddleware(gateway, handler=answer_crash)
     cors = Cors(guarded, origins=settings.cors_origins, public_url=settings.public_url)
-    return RequestIdMiddleware(cors)
+    return Observed(cors, observers)

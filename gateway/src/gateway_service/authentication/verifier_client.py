@@ -1,6 +1,7 @@
 """How the gateway asks the auth-verifier about a token, and whether its verdicts still hold."""
 
 import asyncio
+from time import perf_counter
 from typing import Literal
 
 import httpx
@@ -15,10 +16,12 @@ from gateway_service.errors import (
     TokenInvalidError,
     TokenRefusedError,
 )
+from gateway_service.metrics import Metrics
 from service_kit.request_id import current_request_id
 
 # The verifier may have to fetch keys first, for which it takes up to 3 s itself.
 TIMEOUT_SECONDS = 5.0
+_UPSTREAM = "auth-verifier"
 
 _REFUSALS: dict[str, type[TokenRefusedError]] = {
     kind.code: kind for kind in (TokenInvalidError, TokenExpiredError)
@@ -43,9 +46,10 @@ class _Trust(BaseModel):
 class VerifierClient:
     """Asks the verifier that `http` (its base URL set) leads to; verdicts go stale after `ttl`."""
 
-    def __init__(self, http: httpx.AsyncClient, ttl: float) -> None:
+    def __init__(self, http: httpx.AsyncClient, ttl: float, metrics: Metrics) -> None:
         self._http = http
         self._ttl = ttl
+        self._metrics = metrics
 
     async def verify(self, token: str, kind: CredentialKind, now: float) -> Verdict:
         """Return the verdict on a token as of `now`.
@@ -53,6 +57,16 @@ class VerifierClient:
         Raises a `TokenRefusedError` with the verifier's own words, or `AuthUnavailableError`
         whenever the answer is anything but a clear yes or no.
         """
+        begun = perf_counter()
+        try:
+            return await self._ask(token, kind, now)
+        except AuthUnavailableError as error:
+            self._metrics.count_failure(_UPSTREAM, error.code)
+            raise
+        finally:
+            self._metrics.observe_verifier(perf_counter() - begun)
+
+    async def _ask(self, token: str, kind: CredentialKind, now: float) -> Verdict:
         try:
             async with asyncio.timeout(TIMEOUT_SECONDS):
                 answer = await self._http.post(

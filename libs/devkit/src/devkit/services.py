@@ -26,13 +26,17 @@ _VERIFIER = (
     "https_proxy",
     "no_proxy",
 )
-_TASKS = ("DATABASE_POOL_SIZE",)
+_TASKS = ("DATABASE_POOL_SIZE", "TASKS_WORKERS")
+_WORKERS = ("GATEWAY_WORKERS", "TASKS_WORKERS")
+_METRICS_PORT = "METRICS_PORT"
+# On one machine each service needs a port of its own: these come on top of METRICS_PORT.
+_METRICS_STEPS = {"gateway": 0, "auth-verifier": 1, "tasks": 2}
 _GATEWAY = (
+    "GATEWAY_WORKERS",
     "CORS_ORIGINS",
     "BETTER_AUTH_COOKIE_PREFIX",
     "TRUSTED_PROXIES",
     "UNKNOWN_REVOCATION",
-    "METRICS_PORT",
     "VERDICT_TTL_SECONDS",
     "VERDICT_MEMORY_ENTRIES",
     "UPSTREAM_CONNECT",
@@ -110,18 +114,30 @@ class Services:
             for name, value in self.settings.items()
             if name.startswith(_EVERY_SERVICE_PREFIX)
         }
+        given = {
+            "PUBLIC_URL": self.public_url,
+            **shared,
+            **self._metrics_port(name),
+            **environment,
+            **self.extra.get(name, {}),
+        }
+        factory = f"{package}.main:create_app"
+        workers = next((one for one in _WORKERS if given.get(one, "1") != "1"), None)
         return Program(
             name=name,
-            command=uvicorn(f"{package}.main:create_app", port),
+            command=serve(factory, port, workers) if workers else uvicorn(factory, port),
             ready=answers_http(port, "/healthz"),
-            environment={
-                "PUBLIC_URL": self.public_url,
-                **shared,
-                **environment,
-                **self.extra.get(name, {}),
-            },
+            environment=given,
             before=before,
         )
+
+    def _metrics_port(self, name: str) -> dict[str, str]:
+        first = self.settings.get(_METRICS_PORT)
+        if not first or name not in _METRICS_STEPS:
+            return {}
+        # A value that is no number is left to the service, which names the mistake.
+        port = str(int(first) + _METRICS_STEPS[name]) if first.isdigit() else first
+        return {_METRICS_PORT: port}
 
     def _optional(self, *names: str) -> dict[str, str]:
         return {name: self.settings[name] for name in names if self.settings.get(name)}
@@ -134,6 +150,15 @@ def uvicorn(factory: str, port: int) -> list[str]:
     manners = ["--no-server-header", "--no-access-log", "--no-proxy-headers"]
     end = ["--timeout-graceful-shutdown", "10"]
     return [sys.executable, "-m", "uvicorn", *address, *manners, *end]
+
+
+def serve(factory: str, port: int, workers: str) -> list[str]:
+    """Return the command that serves with as many processes as the variable `workers` says."""
+    address = ["--host", LOOPBACK, "--port", str(port)]
+    return [
+        *(sys.executable, "-m", "service_kit.serve", factory, "--workers-from", workers),
+        *address,
+    ]
 
 
 def url(port: int) -> str:
