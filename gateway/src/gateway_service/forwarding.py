@@ -9,6 +9,7 @@ from gateway_service.upstream.errors import ClientDisconnectedError
 from gateway_service.upstream.exchange import Exchange
 from gateway_service.upstream.pool import UpstreamPool
 from gateway_service.upstream.request import Header, build_head
+from service_kit.observed import record_of
 
 
 class Forwarder:
@@ -36,6 +37,6 @@ class Forwarder:
             await exchange.start(scope["method"], data)
             await exchange.relay(send)
         except ClientDisconnectedError:
-            return
+            record_of(scope).outcome = "client_gone"
         finally:
             exchange.close()

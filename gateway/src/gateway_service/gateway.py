@@ -69,10 +69,15 @@ class Gateway:
                 await send_problem(error, scope, receive, send, self._public_url)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        caller = await self._authenticator.authenticate(scope)
+        record, begun = record_of(scope), perf_counter()
+        try:
+            caller = await self._authenticator.authenticate(scope)
+        finally:
+            record.auth = perf_counter() - begun
+        record.user_id = caller.verdict.user_id
         path: str = scope["path"]
         if path in _OWN:
-            record_of(scope).route = path
+            record.route = path
             scope["state"] = {**scope.get("state", {}), "verdict": caller.verdict}
             await self._control(scope, receive, send)
             return
@@ -88,7 +93,8 @@ class Gateway:
             if message["type"] == "http.response.start":
                 if message["status"] == _UNAUTHORIZED:
                     raise _IdentityRefusedError
-                metrics.observe_tasks(perf_counter() - begun)
+                record.upstream = perf_counter() - begun
+                metrics.observe_tasks(record.upstream)
                 record.route = _take_route(message) or _ROUTE
             await send(message)
 
@@ -96,8 +102,13 @@ class Gateway:
         metrics.forwarding.inc()
         try:
             await self._forwarder.forward(
-                scope, receive, relay, (*caller.identity_headers, request_id)
+                scope,
+                receive,
+                relay,
+                (*caller.identity_headers, request_id, *record.trace.headers()),
             )
+            if record.status is not None and not record.complete and record.outcome is None:
+                metrics.count_failure(_UPSTREAM, UpstreamFailedError.code)
         except _IdentityRefusedError:
             metrics.count_failure(_UPSTREAM, UpstreamFailedError.code)
             raise

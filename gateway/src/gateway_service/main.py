@@ -1,8 +1,9 @@
 """The application: `uvicorn --factory gateway_service.main:create_app`."""
 
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 
 from fastapi import FastAPI
 from starlette.middleware.errors import ServerErrorMiddleware
@@ -12,6 +13,7 @@ from starlette.types import ASGIApp
 
 from gateway_service.api import auth, me
 from gateway_service.authentication.trust_watch import PERIOD_SECONDS
+from gateway_service.client_address import client_address
 from gateway_service.cors import Cors
 from gateway_service.forwarding import Forwarder
 from gateway_service.gateway import Gateway
@@ -20,6 +22,7 @@ from gateway_service.pages.site import load_site
 from gateway_service.parts import Parts
 from gateway_service.public_document import PublicDocument
 from gateway_service.settings import Settings
+from service_kit.access_log import AccessLog
 from service_kit.api import Lifespan, ServiceApi
 from service_kit.errors import InternalError, problem_response
 from service_kit.health import set_readiness_checks
@@ -82,10 +85,10 @@ def create_app(
         metrics=parts.metrics,
         public_url=settings.public_url,
     )
-    return _surround(gateway, settings, parts.metrics)
+    return _surround(gateway, settings, _observers(settings, parts))
 
 
-def _surround(gateway: ASGIApp, settings: Settings, *observers: Observer) -> ASGIApp:
+def _surround(gateway: ASGIApp, settings: Settings, observers: Sequence[Observer]) -> ASGIApp:
     """Put what every answer has around it: an id, CORS headers, a problem instead of a crash."""
 
     async def answer_crash(_request: Request, _error: Exception) -> Response:
@@ -93,4 +96,11 @@ def _surround(gateway: ASGIApp, settings: Settings, *observers: Observer) -> ASG
 
     guarded = ServerErrorMiddleware(gateway, handler=answer_crash)
     cors = Cors(guarded, origins=settings.cors_origins, public_url=settings.public_url)
-    return Observed(cors, observers)
+    return Observed(cors, observers, tells_timing=True)
+
+
+def _observers(settings: Settings, parts: Parts) -> list[Observer]:
+    if not settings.access_log:
+        return [parts.metrics]
+    client_of = partial(client_address, trusted=settings.trusted_proxies)
+    return [parts.metrics, AccessLog(SERVICE, client_of)]

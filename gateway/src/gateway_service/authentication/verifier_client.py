@@ -18,6 +18,7 @@ from gateway_service.errors import (
 )
 from gateway_service.metrics import Metrics
 from service_kit.request_id import current_request_id
+from service_kit.trace_context import trace_headers
 
 # The verifier may have to fetch keys first, for which it takes up to 3 s itself.
 TIMEOUT_SECONDS = 5.0
@@ -72,7 +73,7 @@ class VerifierClient:
                 answer = await self._http.post(
                     "/internal/v1/verify",
                     json={"token": token, "kind": kind},
-                    headers={"X-Request-Id": current_request_id()},
+                    headers={"X-Request-Id": current_request_id(), **trace_headers()},
                 )
             if answer.status_code == httpx.codes.OK:
                 times = {"verified_at": now, "stale_at": now + self._ttl}

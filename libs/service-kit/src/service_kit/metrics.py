@@ -13,6 +13,7 @@ from prometheus_client import (
     ProcessCollector,
     start_http_server,
 )
+from starlette.types import Scope
 
 from service_kit.api import StartupError
 from service_kit.observed import Record
@@ -46,18 +47,25 @@ class Metrics:
             buckets=SECONDS,
             registry=self.registry,
         )
-        in_flight = gauge("taskgate_http_requests_in_flight", "Requests under way.", self.registry)
-        self.begin = in_flight.inc
-        self._finish = in_flight.dec
+        self._in_flight = gauge(
+            "taskgate_http_requests_in_flight", "Requests under way.", self.registry
+        )
         self._series: dict[object, tuple[Callable[[], None], Callable[[float], None]]] = {}
 
-    def end(self, record: Record) -> None:
+    def begin(self, _record: Record) -> None:
+        """Count a request that has come."""
+        self._in_flight.inc()
+
+    def end(self, record: Record, _scope: Scope) -> None:
         """Count a request that is over."""
-        self._finish()
+        self._in_flight.dec()
         key = record.method, record.route, record.status
         count, observe = self._series.get(key) or self._add_series(*key)
         count()
         observe(record.waited)
+
+    async def aclose(self) -> None:
+        """Do nothing: figures are read where they are."""
 
     def _add_series(
         self, method: str, route: str, status: int | None

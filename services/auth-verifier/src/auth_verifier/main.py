@@ -23,6 +23,7 @@ from auth_verifier.jwks import DEFAULT_POLICY, FetchPolicy, RemoteKeys
 from auth_verifier.metrics import Metrics
 from auth_verifier.services.verification import Verifier
 from auth_verifier.settings import Settings
+from service_kit.access_log import AccessLog
 from service_kit.api import Lifespan, ServiceApi
 from service_kit.clock import utc_now
 from service_kit.health import Check, set_readiness_checks
@@ -90,7 +91,7 @@ def create_app(
 
     api = build_api(lifespan)
     api.state.public_url = settings.public_url
-    api.observers = [metrics]
+    api.observers = [metrics, AccessLog(SERVICE)] if settings.access_log else [metrics]
     return api
 
 

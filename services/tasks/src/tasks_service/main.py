@@ -6,6 +6,7 @@ from functools import partial
 
 from fastapi import Depends, FastAPI
 
+from service_kit.access_log import AccessLog
 from service_kit.api import Lifespan, ServiceApi
 from service_kit.errors import problem
 from service_kit.health import set_readiness_checks
@@ -74,7 +75,7 @@ def create_app(settings: TasksSettings | None = None) -> FastAPI:
     app = build_api(partial(_lifespan, settings, metrics))
     app.state.public_url = settings.public_url
     app.state.metrics = metrics
-    app.observers = [metrics]
+    app.observers = [metrics, AccessLog(SERVICE)] if settings.access_log else [metrics]
     app.tells_route = True
     return app
 
