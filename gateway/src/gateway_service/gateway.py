@@ -17,6 +17,7 @@ from gateway_service.upstream.request import Header
 from service_kit.errors import NotFoundError, ServiceError, send_problem
 from service_kit.observed import ROUTE_HEADER, record_of
 from service_kit.request_id import HEADER
+from service_kit.trace_context import outgoing_trace, traced
 
 _FORWARDED_PREFIX = "/api/"
 # What is told of a request under it as long as the service behind has not named its own route.
@@ -101,12 +102,9 @@ class Gateway:
         request_id: Header = (_REQUEST_ID, record.request_id.encode())
         metrics.forwarding.inc()
         try:
-            await self._forwarder.forward(
-                scope,
-                receive,
-                relay,
-                (*caller.identity_headers, request_id, *record.trace.headers()),
-            )
+            with traced("forward"):
+                headers = (*caller.identity_headers, request_id, *outgoing_trace())
+                await self._forwarder.forward(scope, receive, relay, headers)
             if record.status is not None and not record.complete and record.outcome is None:
                 metrics.count_failure(_UPSTREAM, UpstreamFailedError.code)
         except _IdentityRefusedError:

@@ -29,6 +29,7 @@ from service_kit.health import set_readiness_checks
 from service_kit.logs import configure_logging
 from service_kit.observed import Observed, Observer
 from service_kit.settings import load_settings
+from service_kit.tracing import tracers
 
 SERVICE = "gateway"
 BODY_LIMIT_BYTES = 1024 * 1024
@@ -100,7 +101,6 @@ def _surround(gateway: ASGIApp, settings: Settings, observers: Sequence[Observer
 
 
 def _observers(settings: Settings, parts: Parts) -> list[Observer]:
-    if not settings.access_log:
-        return [parts.metrics]
     client_of = partial(client_address, trusted=settings.trusted_proxies)
-    return [parts.metrics, AccessLog(SERVICE, client_of)]
+    log = [AccessLog(SERVICE, client_of)] if settings.access_log else []
+    return [parts.metrics, *log, *tracers(SERVICE)]

@@ -18,7 +18,7 @@ from gateway_service.errors import (
 )
 from gateway_service.metrics import Metrics
 from service_kit.request_id import current_request_id
-from service_kit.trace_context import trace_headers
+from service_kit.trace_context import outgoing_trace, traced
 
 # The verifier may have to fetch keys first, for which it takes up to 3 s itself.
 TIMEOUT_SECONDS = 5.0
@@ -69,12 +69,8 @@ class VerifierClient:
 
     async def _ask(self, token: str, kind: CredentialKind, now: float) -> Verdict:
         try:
-            async with asyncio.timeout(TIMEOUT_SECONDS):
-                answer = await self._http.post(
-                    "/internal/v1/verify",
-                    json={"token": token, "kind": kind},
-                    headers={"X-Request-Id": current_request_id(), **trace_headers()},
-                )
+            with traced("verify"):
+                answer = await self._post(token, kind)
             if answer.status_code == httpx.codes.OK:
                 times = {"verified_at": now, "stale_at": now + self._ttl}
                 return VERDICTS.validate_python({**answer.json(), **times})
@@ -85,6 +81,13 @@ class VerifierClient:
         except (httpx.HTTPError, TimeoutError, ValidationError, ValueError, TypeError) as error:
             raise AuthUnavailableError from error
         raise _REFUSALS[refusal.code](refusal.detail, refusal.cause())
+
+    async def _post(self, token: str, kind: CredentialKind) -> httpx.Response:
+        headers = [(b"x-request-id", current_request_id().encode()), *outgoing_trace()]
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            return await self._http.post(
+                "/internal/v1/verify", json={"token": token, "kind": kind}, headers=headers
+            )
 
     async def trust_version(self) -> str:
         """Return what the verifier's verdicts rest on. Raises `AuthUnavailableError`."""

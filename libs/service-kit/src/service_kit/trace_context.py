@@ -81,8 +81,7 @@ def traced(name: str) -> AbstractContextManager[None]:
     return trace.span.child(trace, name)
 
 
-def trace_headers() -> dict[str, str]:
+def outgoing_trace() -> tuple[Header, ...]:
     """Return the headers that tell a service behind which trace its request belongs to."""
     trace = current_trace.get()
-    headers = trace.headers() if trace else ()
-    return {name.decode(): value.decode() for name, value in headers}
+    return trace.headers() if trace else ()

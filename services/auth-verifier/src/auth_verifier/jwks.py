@@ -12,6 +12,7 @@ import structlog
 
 from auth_verifier.errors import AuthUnavailableError
 from auth_verifier.keys import Key, KeySet, parse_key_set
+from service_kit.trace_context import traced
 
 _OK = 200
 _MAX_UNKNOWN = 1024
@@ -162,7 +163,8 @@ class RemoteKeys:
 
     async def _fetch_keys(self) -> bool:
         try:
-            document = await self._download()
+            with traced("fetch keys"):
+                document = await self._download()
             # A full document can hold thousands of keys; reading them must not stop the loop.
             self._keys = await asyncio.to_thread(parse_key_set, document)
         except Exception as error:  # noqa: BLE001 - whatever it is, the keys could not be had.

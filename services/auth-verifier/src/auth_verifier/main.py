@@ -30,6 +30,7 @@ from service_kit.health import Check, set_readiness_checks
 from service_kit.logs import configure_logging
 from service_kit.metrics import served
 from service_kit.settings import load_settings, refuse_to_start
+from service_kit.tracing import tracers
 
 SERVICE = "auth-verifier"
 
@@ -91,7 +92,8 @@ def create_app(
 
     api = build_api(lifespan)
     api.state.public_url = settings.public_url
-    api.observers = [metrics, AccessLog(SERVICE)] if settings.access_log else [metrics]
+    log = [AccessLog(SERVICE)] if settings.access_log else []
+    api.observers = [metrics, *log, *tracers(SERVICE)]
     return api
 
 

@@ -13,6 +13,7 @@ from service_kit.health import set_readiness_checks
 from service_kit.logs import configure_logging
 from service_kit.metrics import served
 from service_kit.settings import load_settings
+from service_kit.tracing import is_traced, tracers
 from tasks_service.api import phase_two
 from tasks_service.api.other_methods import other_methods
 from tasks_service.api.trailing_slash import TrailingSlash
@@ -75,7 +76,8 @@ def create_app(settings: TasksSettings | None = None) -> FastAPI:
     app = build_api(partial(_lifespan, settings, metrics))
     app.state.public_url = settings.public_url
     app.state.metrics = metrics
-    app.observers = [metrics, AccessLog(SERVICE)] if settings.access_log else [metrics]
+    log = [AccessLog(SERVICE)] if settings.access_log else []
+    app.observers = [metrics, *log, *tracers(SERVICE)]
     app.tells_route = True
     return app
 
@@ -83,6 +85,10 @@ def create_app(settings: TasksSettings | None = None) -> FastAPI:
 @asynccontextmanager
 async def _lifespan(settings: TasksSettings, metrics: Metrics, app: FastAPI) -> AsyncIterator[None]:
     database = open_database(settings.sqlalchemy_url, settings.database_pool_size)
+    if is_traced():
+        from tasks_service.database_spans import record_statements  # noqa: PLC0415 - with the SDK.
+
+        record_statements(database.engine)
     metrics.watch_pool(database.engine, settings.database_pool_size)
     try:
         await wait_for_database(database.engine, _START_SECONDS)

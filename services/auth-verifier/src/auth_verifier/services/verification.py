@@ -17,6 +17,7 @@ from auth_verifier.signatures import check_algorithm, check_signature
 from auth_verifier.tokens import UnverifiedToken, parse_token
 from auth_verifier.trust import Trust
 from service_kit.clock import utc_now
+from service_kit.trace_context import traced
 
 _HASH_PREFIX = 12
 _ACCESS_TOKENS = {"jwt", "at+jwt"}
@@ -46,7 +47,8 @@ class Verifier:
         try:
             token = parse_token(text)
             issuer = self._issuer_of(token, kind)
-            verification = await self._judge(token, issuer, kind)
+            with traced("judge"):
+                verification = await self._judge(token, issuer, kind)
         except RefusalError as error:
             self._metrics.count_verdict(error.reason)
             error.extensions["issuer"] = issuer.name if issuer else None
