@@ -59,8 +59,9 @@ restore: ## Put it back: make restore FILE=taskgate-20260131-120000.dump
 	@$(CONTAINERS) restore $(FILE)
 
 .PHONY: test test-kit test-devkit test-gateway test-verifier test-tasks test-contract test-e2e test-abuse test-containers
+# A file stays with one worker: its fixtures are made once.
 test: $(READY) ## Run every test
-	@$(PYTEST)
+	@$(PYTEST) --numprocesses=logical --maxprocesses=4 --dist=loadfile
 
 test-kit: $(READY) ## Run the tests of libs/service-kit
 	@$(PYTEST) libs/service-kit
@@ -89,9 +90,16 @@ test-abuse: $(READY) ## Run the attacks on authentication
 test-containers: $(READY) ## Run the tests of the system in containers; they need Docker
 	@$(PYTEST) tests/containers
 
-.PHONY: bench-auth
+.PHONY: fuzz
+fuzz: $(READY) ## Try every operation at length, with schemathesis; EXAMPLES=100 of each
+	@exec $(PY) -m devkit.fuzzing $(EXAMPLES)
+
+.PHONY: bench-auth bench-limits
 bench-auth: $(READY) ## Measure how soon changes bite, and what tokens cost; TOKENS=1000000
 	@exec $(PY) benchmarks/authentication.py $(TOKENS)
+
+bench-limits: $(READY) ## Measure what a rate limit costs, and how far from exact it is
+	@exec $(PY) benchmarks/limits.py
 
 .PHONY: check lint format types imports specs
 check: lint types imports specs test ## Check everything, as CI does

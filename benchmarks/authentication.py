@@ -35,6 +35,7 @@ from gateway_service.authentication.verdict_source import VerdictSource
 from gateway_service.authentication.verdict_store import VerdictStore
 from gateway_service.authentication.verdicts import Verdict
 from gateway_service.authentication.verifier_client import VerifierClient
+from gateway_service.limits.strangers import Strangers
 from gateway_service.metrics import Metrics
 from gateway_service.redis_link import RedisLink
 
@@ -108,6 +109,7 @@ async def measure_memory(tokens: int) -> None:
             clock=time.time,
         ),
         refusals=Refusals(metrics, trusted_proxies=()),
+        strangers=Strangers(None, None, ()),
     )
     process = psutil.Process()
     print(f"memory before: {_memory(process)}; at most {ENTRIES:,} entries are kept in process")

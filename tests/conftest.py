@@ -10,6 +10,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from httpx import AsyncClient
 
+from devkit.declared import Declared
 from devkit.forge import Forge, SigningKey, new_keys, to_json
 from devkit.pytest_plugin import CreateDatabase
 from devkit.stack import Stack, running_stack
@@ -73,13 +74,31 @@ def forge(stack: Stack, issuer_url: str, issuer_keys: Mapping[str, SigningKey]) 
     return Forge(issuer_url, {**issuer_keys, "HS256": secret})
 
 
+@pytest.fixture(scope="session")
+async def declared(stack: Stack) -> Declared:
+    """Give what the operations of the system may answer, as its own document says."""
+    async with AsyncClient(base_url=stack.url, trust_env=False, timeout=30) as client:
+        return Declared((await client.get("/openapi.json")).json())
+
+
 @pytest.fixture
-async def connect() -> AsyncIterator[Connect]:
-    """Give a function that opens a client; each error it ever receives must be a whole problem."""
+async def connect(declared: Declared, stack: Stack) -> AsyncIterator[Connect]:
+    """Give a function that opens a client; each error it ever receives must be a whole problem.
+
+    A gateway's every answer must be one its operation declares.
+    """
+
+    async def check(response: httpx.Response) -> None:
+        await _check_problem(response)
+        request, status = response.request, response.status_code
+        if not str(request.url).startswith(stack.tasks_url):
+            code = response.json()["code"] if status >= 400 else None
+            assert not declared.objection(request.method, request.url.path, status, code)
+
     async with AsyncExitStack() as opened:
 
         async def connect(url: str, headers: Mapping[str, str]) -> AsyncClient:
-            hooks = {"response": [_check_answer]}
+            hooks = {"response": [check]}
             client = AsyncClient(
                 base_url=url, headers=headers, event_hooks=hooks, trust_env=False, timeout=30
             )
@@ -88,7 +107,7 @@ async def connect() -> AsyncIterator[Connect]:
         yield connect
 
 
-async def _check_answer(response: httpx.Response) -> None:
+async def _check_problem(response: httpx.Response) -> None:
     assert response.headers["x-request-id"]
     if response.status_code < 400 or "/docs/" in response.request.url.path:
         return

@@ -101,8 +101,23 @@ def test_what_only_the_services_behind_say_to_one_another_is_left_out() -> None:
     assert "identity_invalid" not in tasks["get"]["responses"]["401"]["description"]
     assert tasks["get"]["responses"]["503"]["description"] == (
         "Database unavailable (`database_unavailable`); "
-        "Authentication unavailable (`auth_unavailable`)"
+        "Authentication unavailable (`auth_unavailable`); "
+        "Service unavailable (`upstream_unavailable`)"
     )
+
+
+@pytest.mark.spec("ERR-7")
+def test_what_the_gateway_adds_stands_beside_what_the_service_declares() -> None:
+    document = merge(build_api().openapi(), INNER, "https://tasks.example.com")
+
+    answer = document["paths"]["/api/v1/tasks"]["get"]["responses"]["503"]
+    schema = answer["content"]["application/problem+json"]["schema"]
+    assert schema["$ref"] == "#/components/schemas/Problem"
+    assert schema["properties"]["code"]["enum"] == [
+        "database_unavailable",
+        "auth_unavailable",
+        "upstream_unavailable",
+    ]
 
 
 def test_merging_changes_neither_part() -> None:

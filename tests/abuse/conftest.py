@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from typing import Any
 
 import httpx
@@ -13,6 +13,7 @@ from auth_verifier.main import create_app
 from auth_verifier.settings import Settings
 from devkit.forge import Forge
 from devkit.stack import Stack
+from service_kit.edge import MAX_HEAD_BYTES
 
 GROUPS = {
     "ABUSE-1": "alg none",
@@ -39,6 +40,14 @@ GROUPS = {
     "ABUSE-22": "cookies without a listed Origin",
     "ABUSE-23": "revoked tokens",
     "ABUSE-24": "Wycheproof's signatures",
+    "SMUG-1": "lengths",
+    "SMUG-2": "transfer codings",
+    "SMUG-3": "lines",
+    "SMUG-4": "targets",
+    "SMUG-5": "Host",
+    "SMUG-6": "chunks",
+    "SMUG-7": "trailers",
+    "SMUG-8": "positive controls, Upgrade",
 }
 COOKIE = "better-auth.session_data"
 Headers = Sequence[tuple[bytes, bytes]]
@@ -141,7 +150,7 @@ async def doors(stack: Stack) -> AsyncIterator[Doors]:
 @pytest.fixture(scope="session")
 def record(request: pytest.FixtureRequest) -> Record:
     """Count a case of a group: was anybody let in, and should they have been?"""
-    tally = request.config.stash.setdefault(_TALLY, {name: Row() for name in GROUPS})
+    tally = _tally(request.config)
 
     def count(group: str, *, right: bool, accepted: bool) -> None:
         row = tally[group]
@@ -170,6 +179,8 @@ def refused(doors: Doors, record: Record, group: str) -> Check:
         answers = await doors.both(token) if at_gateway else [await doors.verifier(token)]
         record(group, right=False, accepted=any(answer.status == 200 for answer in answers))
         wanted = {401, 503} if unknown_key else {401}
+        # Such a head is refused before anybody looks for a token.
+        wanted |= {431} if len(token) > MAX_HEAD_BYTES else set()
         assert {answer.status for answer in answers} <= wanted, answers
 
     return check
@@ -253,21 +264,37 @@ def good(forge: Forge) -> str:
     return forge.token()
 
 
+def _tally(config: pytest.Config) -> dict[str, Row]:
+    return config.stash.setdefault(_TALLY, {name: Row() for name in GROUPS})
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hand a worker's tally to the process that prints it (pytest-xdist)."""
+    if hasattr(session.config, "workeroutput"):
+        rows = {name: astuple(row) for name, row in _tally(session.config).items()}
+        session.config.workeroutput["abuse"] = rows
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Add a worker's tally to ours; a worker that was killed has none."""
+    for name, cells in getattr(node, "workeroutput", {}).get("abuse", {}).items():
+        row = _tally(node.config)[name]
+        row.cases += cells[0]
+        row.wrongly_accepted += cells[1]
+        row.wrongly_refused += cells[2]
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print what the suite must show: nobody wrongly let in, nobody wrongly kept out."""
-    tally = terminalreporter.config.stash.get(_TALLY, None)
-    if tally is None:
+    rows = {name: astuple(row) for name, row in _tally(terminalreporter.config).items()}
+    sums = [sum(column) for column in zip(*rows.values(), strict=True)]
+    if not sums[0]:
         return
-    rows = [(f"{name} {GROUPS[name]}", row) for name, row in tally.items()]
-    terminalreporter.section("abuse of authentication")
+    terminalreporter.section("abuse of authentication and of HTTP")
     terminalreporter.write_line(_line("group", "cases", "wrongly accepted", "wrongly refused"))
-    for title, row in rows:
-        cells = (row.cases, row.wrongly_accepted, row.wrongly_refused)
-        terminalreporter.write_line(_line(title, *cells))
-    sums = [
-        sum(getattr(row, name) for _, row in rows)
-        for name in ("cases", "wrongly_accepted", "wrongly_refused")
-    ]
+    for name, row in rows.items():
+        terminalreporter.write_line(_line(f"{name} {GROUPS[name]}", *row))
     terminalreporter.write_line(_line("all", *sums))
 
 

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import json
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import docker
@@ -17,9 +17,6 @@ from devkit.pytest_plugin import CreateDatabase
 ROOT = Path(__file__).parents[2]
 ISSUER = ROOT / "tests" / "issuer"
 LIMIT = 300
-
-Report = Callable[[str], None]
-_report: list[str] = []
 
 
 @pytest.fixture(scope="session")
@@ -81,15 +78,3 @@ async def system(_running: ComposeSystem) -> ComposeSystem:
     """Give the system, every service of it healthy and there once."""
     await _running.settle()
     return _running
-
-
-@pytest.fixture
-def report() -> Report:
-    """Give a function that adds a line to what the run shows at its end."""
-    return _report.append
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Show what was measured."""
-    for line in _report:
-        terminalreporter.write_line(line)

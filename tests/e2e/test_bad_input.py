@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator
 import pytest
 from httpx import AsyncClient
 
+from devkit.stack import Stack
+
 TASKS = "/api/v1/tasks"
 JSON = "application/json"
 LIMIT = 1024 * 1024
@@ -115,3 +117,11 @@ async def test_a_chunked_body_that_grows_too_large_is_refused(alice: AsyncClient
 
     assert answer.status_code == 413
     assert answer.json()["code"] == "body_too_large"
+
+
+@pytest.mark.spec("EDGE-6")
+async def test_no_service_takes_a_head_without_bounds(stack: Stack, anonymous: AsyncClient) -> None:
+    for url in (stack.url, stack.tasks_url, stack.verifier_url):
+        response = await anonymous.get(f"{url}/healthz", params={"q": "x" * 9000})
+
+        assert (response.status_code, response.json()["code"]) == (414, "target_too_long")

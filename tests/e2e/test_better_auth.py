@@ -4,7 +4,6 @@ import asyncio
 import hashlib
 import json
 import secrets
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,15 +13,13 @@ import pytest
 from httpx import AsyncClient
 
 from devkit.process import inherited_environment
-from devkit.pytest_plugin import CreateDatabase
+from devkit.pytest_plugin import CreateDatabase, Report
 from devkit.stack import Stack, running_stack
 
 ISSUER = Path(__file__).parents[1] / "issuer"
 INSTALL_LIMIT, START_LIMIT = 300, 60
 TASKS = "/api/v1/tasks"
 PAGE = "https://app.test"
-
-Say = Callable[[str], None]
 
 
 class Issuer:
@@ -138,19 +135,6 @@ def either_system(request: pytest.FixtureRequest) -> tuple[Issuer, Stack]:
     return running
 
 
-@pytest.fixture
-def say(capsys: pytest.CaptureFixture[str]) -> Say:
-    """Give a function that writes to the terminal whatever pytest captures."""
-
-    def say(line: str) -> None:
-        with capsys.disabled():
-            sys.stdout.write(f"{line}\n")
-            sys.stdout.flush()
-
-    say("")
-    return say
-
-
 GetToken = Callable[[Issuer, AsyncClient, str], Awaitable[str]]
 
 
@@ -166,7 +150,7 @@ GetToken = Callable[[Issuer, AsyncClient, str], Awaitable[str]]
 async def test_a_better_auth_user_reaches_their_tasks_and_nobody_elses(
     system: tuple[Issuer, Stack],
     connect: Callable[..., Awaitable[AsyncClient]],
-    say: Say,
+    report: Report,
     get_token: GetToken,
     kind: str,
 ) -> None:
@@ -174,23 +158,23 @@ async def test_a_better_auth_user_reaches_their_tasks_and_nobody_elses(
     people = {}
     for name in ("Ada", "Mallory"):
         session, user_id = await issuer.sign_up(name)
-        say(f"  sign-up: {name} is user {user_id}")
+        report(f"  sign-up: {name} is user {user_id}")
         token = await get_token(issuer, session, user_id)
         await session.aclose()
         assert jwt.get_unverified_header(token)["alg"] == kind.partition(",")[0]
-        say(f"  token: {name}'s is {kind}")
+        report(f"  token: {name}'s is {kind}")
         people[name] = await connect(stack.url, {"Authorization": f"Bearer {token}"})
     ada, mallory = people.values()
 
     created = await ada.post(TASKS, json={"title": "Write to Ada"})
     address = created.headers["location"]
-    say(f"  create: {created.status_code} {address}")
+    report(f"  create: {created.status_code} {address}")
     listed = await ada.get(TASKS)
-    say(f"  list: Ada sees {[task['title'] for task in listed.json()['items']]}")
+    report(f"  list: Ada sees {[task['title'] for task in listed.json()['items']]}")
     completed = await ada.post(f"{address}/complete")
-    say(f"  complete: {completed.status_code} completed={completed.json()['completed']}")
+    report(f"  complete: {completed.status_code} completed={completed.json()['completed']}")
     foreign, others = await mallory.get(address), await mallory.get(TASKS)
-    say(f"  other user: {foreign.status_code} on Ada's task, sees {others.json()['items']}")
+    report(f"  other user: {foreign.status_code} on Ada's task, sees {others.json()['items']}")
 
     assert created.status_code == 201
     assert [task["id"] for task in listed.json()["items"]] == [created.json()["id"]]

@@ -19,7 +19,7 @@ from devkit.process import inherited_environment
 from devkit.run_folder import lives
 
 PARTS = ("postgres", "redis", "auth-verifier", "tasks", "gateway")
-LIMIT = 60
+LIMIT = 120
 # For a machine without curl: as much of it as the printed line uses.
 STAND_IN = f"""#!{sys.executable}
 import sys, urllib.request
@@ -46,11 +46,14 @@ class Run:
 
     async def until_ready(self) -> None:
         assert self.process.stdout is not None
+        said = ""
         async with asyncio.timeout(LIMIT):
             async for raw in self.process.stdout:
+                said += raw.decode()
                 if raw.startswith(b"curl "):
                     self.line = raw.decode().strip()
                     break
+        assert self.line, said
         # Nobody reads on; a pipe left full would hold the services up.
         self.reader = asyncio.create_task(self.process.stdout.read())
 

@@ -8,6 +8,9 @@ from starlette.types import Scope
 
 Network: TypeAlias = IPv4Network | IPv6Network
 
+# What one client is given, as a rule.
+_IPV6_CLIENT_BITS = 64
+
 
 def client_address(scope: Scope, trusted: Sequence[Network]) -> str | None:
     """Return the peer's address, or the one for which a chain of trusted proxies vouches.
@@ -26,6 +29,14 @@ def client_address(scope: Scope, trusted: Sequence[Network]) -> str | None:
             break
         address = str(claimed)
     return address
+
+
+def neighbourhood(address: str | None) -> str:
+    """Return whom an address stands for: itself, or with IPv6 the /64 that one client is given."""
+    parsed = _parsed(address or "")
+    if isinstance(parsed, IPv6Address):
+        return str(IPv6Network((parsed, _IPV6_CLIENT_BITS), strict=False))
+    return str(parsed or address)
 
 
 def _hops_backwards(headers: Sequence[tuple[bytes, bytes]]) -> Iterator[str]:

@@ -11,7 +11,7 @@ from gateway_service.errors import OriginForbiddenError
 from gateway_service.upstream.request import Header
 from service_kit.errors import MethodNotAllowedError, problem_response
 
-_EXPOSED = b"ETag, Location, Retry-After, X-Request-Id"
+_EXPOSED = b"ETag, Location, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id"
 _METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 # Caches must not give one page's answer to another, or to none (Fetch standard, CORS and caches).
 _VARY: Header = (b"vary", b"Origin")

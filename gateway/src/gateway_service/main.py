@@ -83,6 +83,7 @@ def create_app(
         api,
         authenticator=parts.authenticator,
         forwarder=Forwarder(parts.pool, body_limit=BODY_LIMIT_BYTES),
+        limits=parts.limits,
         metrics=parts.metrics,
         public_url=settings.public_url,
     )

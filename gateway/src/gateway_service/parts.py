@@ -18,6 +18,7 @@ from gateway_service.authentication.trust_watch import TrustWatch
 from gateway_service.authentication.verdict_source import VerdictSource
 from gateway_service.authentication.verdict_store import VerdictStore
 from gateway_service.authentication.verifier_client import VerifierClient
+from gateway_service.limits.limits import make_limits
 from gateway_service.metrics import Metrics
 from gateway_service.redis_link import RedisLink
 from gateway_service.settings import Settings
@@ -49,6 +50,7 @@ class Parts:
             revocations=self.revocations,
             clock=clock,
         )
+        self.limits = make_limits(settings, link, clock)
         self.authenticator = Authenticator(
             door=_door(settings),
             callers=Callers(
@@ -60,6 +62,7 @@ class Parts:
             ),
             source=self._source,
             refusals=Refusals(self.metrics, settings.trusted_proxies),
+            strangers=self.limits.strangers,
         )
 
     @asynccontextmanager
@@ -70,6 +73,7 @@ class Parts:
             for client in clients:
                 stack.push_async_callback(client.aclose)
             stack.push_async_callback(self._source.aclose)
+            stack.push_async_callback(self.limits.aclose)
             await stack.enter_async_context(served(self.metrics.registry, self._metrics_port))
             await stack.enter_async_context(self._trust.kept_up())
             await stack.enter_async_context(self.revocations.kept_informed(self._redis))

@@ -13,9 +13,11 @@ import structlog
 
 from gateway_service.api.security import AUTH_RESPONSES, SECURITY_SCHEME
 from gateway_service.errors import OriginForbiddenError
-from gateway_service.upstream.errors import UpstreamUnavailableError
+from gateway_service.upstream.errors import FORWARDING_RESPONSES, UpstreamUnavailableError
+from service_kit.edge_errors import EDGE_RESPONSES
 from service_kit.errors import problem
 from service_kit.identity import IDENTITY_HEADER, USER_HEADER
+from service_kit.problems import Answers, join_answers
 
 FRESH_SECONDS = 60.0
 # How long the last good document serves before a failed fetch is tried again.
@@ -25,7 +27,7 @@ _PUBLIC_PREFIX = "/api/"
 _INNER_HEADERS = frozenset((USER_HEADER, IDENTITY_HEADER))
 _SAFE = frozenset(("get", "head", "options"))
 # A session cookie needs a listed page, except where nothing can be changed.
-_ORIGIN_RESPONSES = {True: {}, False: problem(OriginForbiddenError)}
+_ORIGIN_RESPONSES: dict[bool, Answers] = {True: {}, False: problem(OriginForbiddenError)}
 _INFO = {
     "title": "Taskgate",
     "version": "1",
@@ -96,16 +98,12 @@ def merge(own: OpenApi, inner: OpenApi, public_url: str) -> OpenApi:
     own, inner = copy.deepcopy(own), copy.deepcopy(inner)
     schemas = (part.get("components", {}).get("schemas", {}) for part in (inner, own))
     components = {**own.get("components", {}), "schemas": dict(ChainMap(*schemas))}
-    paths = {
-        path: item
-        for part in (own, inner)
-        for path, item in part["paths"].items()
-        if path.startswith(_PUBLIC_PREFIX)
-    }
-    for item in paths.values():
-        for method, operation in item.items():
-            if isinstance(operation, dict):
-                _put_behind_token(operation, AUTH_RESPONSES | _ORIGIN_RESPONSES[method in _SAFE])
+    paths = {}
+    for part, ways_to_fail in ((own, {}), (inner, FORWARDING_RESPONSES)):
+        for path, item in part["paths"].items():
+            if path.startswith(_PUBLIC_PREFIX):
+                paths[path] = item
+                _put_behind_token(item, ways_to_fail)
     return {
         "openapi": own["openapi"],
         "info": _INFO,
@@ -115,20 +113,22 @@ def merge(own: OpenApi, inner: OpenApi, public_url: str) -> OpenApi:
     }
 
 
-def _put_behind_token(operation: OpenApi, answers: Mapping[int | str, OpenApi]) -> None:
-    operation["security"] = [{SECURITY_SCHEME: []}]
-    # What the gateway adds to each request is none of the client's business.
-    parameters = [p for p in operation.pop("parameters", []) if not _is_inner(p)]
-    if parameters:
-        operation["parameters"] = parameters
-    responses = operation.setdefault("responses", {})
-    # A 401 from behind is about our signature, and never reaches a client.
-    responses.pop("401", None)
-    for status, answer in answers.items():
-        known = responses.get(str(status), {}).get("description", "")
-        causes = dict.fromkeys([*known.split("; "), *answer["description"].split("; ")])
-        description = "; ".join(cause for cause in causes if cause)
-        responses[str(status)] = {**answer, "description": description}
+def _put_behind_token(item: OpenApi, ways_to_fail: Answers) -> None:
+    for method, operation in item.items():
+        if isinstance(operation, dict):
+            operation["security"] = [{SECURITY_SCHEME: []}]
+            # What the gateway adds to each request is none of the client's business.
+            parameters = [p for p in operation.pop("parameters", []) if not _is_inner(p)]
+            if parameters:
+                operation["parameters"] = parameters
+            responses = operation.setdefault("responses", {})
+            # A 401 from behind is about our signature, and never reaches a client.
+            responses.pop("401", None)
+            of_method = _ORIGIN_RESPONSES[method in _SAFE]
+            ours = join_answers(AUTH_RESPONSES, EDGE_RESPONSES, of_method, ways_to_fail)
+            for status, answer in ours.items():
+                known = {status: responses.get(str(status), {})}
+                responses[str(status)] = join_answers(known, {status: answer})[status]
 
 
 def _is_inner(parameter: Mapping[str, Any]) -> bool:

@@ -93,6 +93,7 @@ Origins = Annotated[
     tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_check_origins)
 ]
 Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_parse_networks)]
+RateLimit = Annotated[int, Field(ge=0, le=1_000_000)]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 
 
@@ -109,15 +110,16 @@ class Settings(ServiceSettings):
         pattern=r"^[A-Za-z0-9_-]{1,64}(\.[A-Za-z0-9_-]{1,64}){0,3}$",
         description="Better Auth's advanced.cookiePrefix.",
     )
-    trusted_proxies: Networks = Field(
-        default=(), description="Whose X-Forwarded-For is believed, for the log."
-    )
+    trusted_proxies: Networks = Field(default=(), description="Whose X-Forwarded-For is believed.")
     unknown_revocation: Literal["accept", "refuse"] = Field(
         default="accept", description="What becomes of tokens that Redis cannot be asked about."
     )
     gateway_workers: int = Field(default=1, ge=1, le=64, description="Processes on one port.")
     verdict_ttl_seconds: int = Field(default=30, ge=1, le=30)
     verdict_memory_entries: int = Field(default=50_000, ge=1, description="About 1.5 kB each.")
+    rate_limit_user: RateLimit = 3000
+    rate_limit_address: RateLimit = 1200
+    rate_limit_failures: RateLimit = 300
     upstream_connect: Seconds = _DEFAULTS.connect
     upstream_pool_wait: Seconds = _DEFAULTS.pool_wait
     upstream_request_body: Seconds = _DEFAULTS.request_body

@@ -8,10 +8,10 @@ import pytest
 
 from gateway_service.upstream.errors import (
     BodyTooLargeError,
-    RequestTimeoutError,
     UpstreamTimeoutError,
 )
 from gateway_service.upstream.timeouts import Freshness, UpstreamTimeouts
+from service_kit.edge_errors import RequestTimeoutError
 
 if TYPE_CHECKING:
     from gateway.tests.upstream.conftest import Gateway, RawUpstream

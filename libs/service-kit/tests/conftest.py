@@ -37,6 +37,10 @@ def api() -> ServiceApi:
     async def create_pot(pot: Annotated[Pot, Body()], size: Annotated[int, Query()] = 1) -> Pot:
         return Pot(litres=pot.litres * size)
 
+    @app.get("/pots")
+    async def list_pots(colour: Annotated[str | None, Query()] = None) -> list[Pot]:
+        return [Pot(litres=len(colour or ""))]
+
     return app
 
 

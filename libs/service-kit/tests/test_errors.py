@@ -2,7 +2,14 @@ import pytest
 from httpx import AsyncClient
 
 from service_kit.api import ServiceApi
-from service_kit.errors import error_catalogue
+from service_kit.errors import (
+    InternalError,
+    MalformedJsonError,
+    NotFoundError,
+    error_catalogue,
+    problem,
+)
+from service_kit.problems import join_answers, problem_answer
 
 
 @pytest.mark.spec("ERR-1")
@@ -95,3 +102,28 @@ def test_the_catalogue_knows_every_code_once() -> None:
 
     assert codes == sorted(set(codes))
     assert {"internal_error", "validation_failed", "teapot"} <= set(codes)
+
+
+@pytest.mark.spec("ERR-7")
+def test_each_answer_names_its_codes_and_its_titles() -> None:
+    joined = join_answers(problem(NotFoundError, InternalError), problem(MalformedJsonError))
+
+    assert list(joined) == [404, 500, 400]
+    assert join_answers(joined, {404: problem_answer({"gone": "Gone (for good)"})})[404] == {
+        "description": "Not found (`not_found`); Gone (for good) (`gone`)",
+        "content": {
+            "application/problem+json": {
+                "schema": {
+                    "$ref": "#/components/schemas/Problem",
+                    "properties": {"code": {"enum": ["not_found", "gone"]}},
+                }
+            }
+        },
+    }
+
+
+@pytest.mark.spec("ERR-7")
+def test_what_may_be_left_out_of_a_url_is_never_said_to_be_null(api: ServiceApi) -> None:
+    (parameter,) = api.openapi()["paths"]["/pots"]["get"]["parameters"]
+
+    assert parameter["schema"] == {"type": "string", "title": "Colour"}

@@ -4,11 +4,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 from fastapi import FastAPI
-from httpx import ASGITransport, AsyncClient
+from httpx import ASGITransport, AsyncClient, Response
 from pydantic import SecretStr
 
+from devkit.declared import Declared
 from service_kit.identity import sign_identity
-from tasks_service.main import create_app
+from tasks_service.main import build_api, create_app
 from tasks_service.migrate import upgrade
 from tasks_service.settings import TasksSettings
 
@@ -32,9 +33,24 @@ async def app(settings: TasksSettings) -> AsyncIterator[FastAPI]:
         yield app
 
 
+_declared = Declared(build_api().openapi())
+
+
+async def _check(response: Response) -> None:
+    """Object to an answer that its operation does not declare."""
+    await response.aread()
+    kind = response.headers.get("content-type", "")
+    code = response.json()["code"] if kind == "application/problem+json" else None
+    request = response.request
+    assert not _declared.objection(request.method, request.url.path, response.status_code, code)
+
+
 def client_of(app: FastAPI, headers: dict[str, str]) -> AsyncClient:
     # A failure nobody foresaw is raised in the test itself.
-    return AsyncClient(transport=ASGITransport(app), base_url="http://tasks", headers=headers)
+    transport, hooks = ASGITransport(app), {"response": [_check]}
+    return AsyncClient(
+        transport=transport, base_url="http://tasks", headers=headers, event_hooks=hooks
+    )
 
 
 @pytest.fixture(scope="session")

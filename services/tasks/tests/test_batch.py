@@ -264,3 +264,17 @@ async def test_another_users_task_in_a_batch_is_one_that_never_existed(
     assert theirs.status_code == nobodys.status_code == (404 if atomic else 200)
     assert theirs.json() | {"request_id": ""} == nobodys.json() | {"request_id": ""}
     assert await now(alice, task["id"]) == task
+
+
+@pytest.mark.spec("LIMIT-7")
+@pytest.mark.parametrize("atomic", [True, False])
+async def test_a_batch_tells_the_gateway_what_it_cost_done_or_not(
+    alice: AsyncClient, *, atomic: bool
+) -> None:
+    nowhere = {"op": "complete", "id": str(uuid4())}
+
+    good = await batch(alice, create(), create(), create(), atomic=atomic)
+    bad = await batch(alice, create(), nowhere, atomic=atomic)
+
+    assert bad.status_code == (404 if atomic else 200)
+    assert [answer.headers["x-request-cost"] for answer in (good, bad)] == ["3", "2"]

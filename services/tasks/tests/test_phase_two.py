@@ -180,6 +180,7 @@ async def test_a_path_of_another_user_is_403_whether_or_not_there_is_such_a_user
     asked: list[tuple[str, str, Any]] = [
         ("GET", theirs, None),
         ("GET", "/api/nobody/tasks", None),
+        ("GET", "/api/no%0Abody/tasks", None),
         ("POST", theirs, {"title": "x"}),
         ("POST", theirs, {"title": ""}),
         ("GET", f"{theirs}/{task['id']}", None),

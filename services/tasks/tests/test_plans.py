@@ -43,7 +43,7 @@ SELECT 'reader-' || (n % 20), lpad(to_hex(n), 32, '0')::uuid, 'task ' || n, n % 
   CASE WHEN n % 3 = 0 THEN ARRAY['T' || n % 500] ELSE '{}' END,
   CASE WHEN n % 3 = 0 THEN ARRAY['t' || n % 500] ELSE '{}' END, n,
   now() - n * interval '1 s', now() - n * interval '1 s',
-  CASE WHEN n % 3 = 1 THEN current_date - 1 + n / 20 % 3 END,
+  CASE WHEN n % 3 = 1 THEN current_date - 1 + n / 60 % 3 END,
   CASE WHEN n % 400 < 200 THEN
     lpad(to_hex(20 * (1 + n / 4000) + n % 20), 32, '0')::uuid END,
   CASE WHEN n % 200 > 160 THEN lpad(to_hex(n - 20), 32, '0')::uuid END,

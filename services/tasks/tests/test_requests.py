@@ -1,10 +1,11 @@
 from typing import Any
-from uuid import uuid4
+from uuid import UUID
 
 import pytest
 from httpx import AsyncClient
 
 TASKS = "/api/v1/tasks"
+NOBODYS = UUID(int=1)
 
 
 @pytest.mark.spec("TASK-2", "TASK-3", "TASK-4", "TASK-5", "TASK-25")
@@ -95,7 +96,7 @@ async def test_what_a_task_may_be(
         ({"parent_id": "x"}, "#/parent_id"),
         ({"position": "8000000001"}, "#/position"),
         ({"colour": "red"}, "#/colour"),
-        ({"id": str(uuid4())}, "#/id"),
+        ({"id": str(NOBODYS)}, "#/id"),
         ({"version": 1}, "#/version"),
         ({"user_id": "bob"}, "#/user_id"),
         ({"completed_at": None}, "#/completed_at"),
@@ -221,7 +222,7 @@ async def test_a_wrong_query_names_the_parameter(
 @pytest.mark.spec("TASK-6")
 @pytest.mark.parametrize(
     ("method", "path"),
-    [("POST", TASKS), ("GET", f"{TASKS}/{uuid4()}"), ("DELETE", f"{TASKS}/{uuid4()}")],
+    [("POST", TASKS), ("GET", f"{TASKS}/{NOBODYS}"), ("DELETE", f"{TASKS}/{NOBODYS}")],
 )
 async def test_a_route_without_a_query_takes_none(
     alice: AsyncClient, method: str, path: str
@@ -237,11 +238,11 @@ async def test_a_route_without_a_query_takes_none(
     ("method", "path", "allow"),
     [
         ("DELETE", TASKS, "GET, POST"),
-        ("POST", f"{TASKS}/{uuid4()}", "DELETE, GET, PATCH, PUT"),
-        ("GET", f"{TASKS}/{uuid4()}/complete", "POST"),
-        ("PATCH", f"{TASKS}/{uuid4()}/complete", "POST"),
+        ("POST", f"{TASKS}/{NOBODYS}", "DELETE, GET, PATCH, PUT"),
+        ("GET", f"{TASKS}/{NOBODYS}/complete", "POST"),
+        ("PATCH", f"{TASKS}/{NOBODYS}/complete", "POST"),
         ("PURGE", "/api/tasks", "GET, POST"),
-        ("PATCH", f"/api/alice/tasks/{uuid4()}", "DELETE, GET, PUT"),
+        ("PATCH", f"/api/alice/tasks/{NOBODYS}", "DELETE, GET, PUT"),
     ],
 )
 async def test_405_names_every_method_the_path_takes(
@@ -273,3 +274,10 @@ async def test_an_id_that_is_no_uuid_is_422(alice: AsyncClient) -> None:
     response = await alice.get(f"{TASKS}/7")
 
     assert response.json()["errors"][0]["parameter"] == "task_id"
+
+
+@pytest.mark.spec("ERR-4")
+async def test_an_address_that_is_no_task_refuses_the_methods_of_one(alice: AsyncClient) -> None:
+    response = await alice.delete("/api/v1/trash/lists")
+
+    assert (response.status_code, response.headers["allow"]) == (405, "GET")

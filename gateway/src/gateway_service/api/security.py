@@ -13,6 +13,7 @@ from gateway_service.errors import (
     TokenMissingError,
     TokenRevokedError,
 )
+from gateway_service.limits.policy import RateLimitedError
 from service_kit.errors import problem
 
 SECURITY_SCHEME = "bearer"
@@ -22,6 +23,7 @@ AUTH_RESPONSES = problem(
     TokenExpiredError,
     TokenRevokedError,
     AuthUnavailableError,
+    RateLimitedError,
 )
 
 # Documents the scheme; the token itself was checked before any route is reached.

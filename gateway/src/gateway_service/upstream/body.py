@@ -7,9 +7,9 @@ from starlette.types import Receive
 from gateway_service.upstream.errors import (
     BodyTooLargeError,
     ClientDisconnectedError,
-    RequestTimeoutError,
 )
 from gateway_service.upstream.request import CHUNKED
+from service_kit.edge_errors import RequestTimeoutError
 
 
 class RequestBody:
@@ -41,7 +41,9 @@ class RequestBody:
             async with asyncio.timeout(self._timeout):
                 message = await self._receive()
         except TimeoutError:
-            raise RequestTimeoutError(self._timeout) from None
+            raise RequestTimeoutError(
+                f"Nothing more of the body arrived for {self._timeout:g} seconds."
+            ) from None
         if message["type"] == "http.disconnect":
             raise ClientDisconnectedError
         data: bytes = message.get("body", b"")

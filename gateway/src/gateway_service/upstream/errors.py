@@ -2,7 +2,8 @@
 
 from typing import ClassVar
 
-from service_kit.errors import ServiceError
+from service_kit.edge_errors import RequestTimeoutError
+from service_kit.errors import ServiceError, problem
 
 RETRY_AFTER_SECONDS = 1
 
@@ -16,17 +17,6 @@ class BodyTooLargeError(ServiceError):
 
     def __init__(self, limit: int) -> None:
         super().__init__(f"The body must be at most {limit} bytes.")
-
-
-class RequestTimeoutError(ServiceError):
-    """The client stopped sending its body."""
-
-    status: ClassVar[int] = 408
-    code: ClassVar[str] = "request_timeout"
-    title: ClassVar[str] = "Request timeout"
-
-    def __init__(self, seconds: float) -> None:
-        super().__init__(f"Nothing more of the body arrived for {seconds:g} seconds.")
 
 
 class UpstreamUnavailableError(ServiceError):
@@ -65,3 +55,12 @@ class UpstreamHungUpError(UpstreamFailedError):
 
 class ClientDisconnectedError(Exception):
     """The client hung up: there is nobody left to answer."""
+
+
+FORWARDING_RESPONSES = problem(
+    BodyTooLargeError,
+    RequestTimeoutError,
+    UpstreamUnavailableError,
+    UpstreamTimeoutError,
+    UpstreamFailedError,
+)

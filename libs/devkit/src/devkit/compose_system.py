@@ -15,6 +15,7 @@ from docker.models.containers import Container
 from devkit.containers.env_file import read_variables
 from devkit.ports import free_port, is_free
 from devkit.process import inherited_environment
+from devkit.services import NO_LIMITS
 from devkit.token import make_token
 
 SERVICES = ("gateway", "auth-verifier", "tasks", "postgres", "redis")
@@ -182,6 +183,7 @@ class ComposeSystem:
             **{name: value for name, value in os.environ.items() if name.startswith("DOCKER_")},
             "COMPOSE_PROJECT_NAME": self.project,
             "COMPOSE_ENV_FILES": str(self.env_file),
+            **NO_LIMITS,
             **self._variables,
             **variables,
         }

@@ -12,12 +12,14 @@ Everything starts when the first test asks for it and ends with the session, how
 - `fault_stack`: a system of the test's own, whose parts may be stopped, killed and paused.
 - `stack_factory`: `await stack_factory(environment={"gateway": {…}}, gateways=2)` starts one that
   is set up otherwise, for the length of the test.
+- `report`: `report("…")` adds a line to what the run shows at its end.
 """
 
 import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
+from functools import partial
 
 import pytest
 
@@ -28,6 +30,8 @@ from devkit.temporary import end_abandoned, end_ours
 
 CreateDatabase = Callable[[], Awaitable[str]]
 StackFactory = Callable[..., Awaitable[Stack]]
+Report = Callable[[str], None]
+_REPORT = "report"
 
 
 def pytest_configure() -> None:
@@ -119,3 +123,19 @@ async def stack_factory(_nothing_abandoned: None) -> AsyncIterator[StackFactory]
 async def fault_stack(stack_factory: StackFactory) -> Stack:
     """Give a system whose parts the test may stop, kill, pause and start again."""
     return await stack_factory()
+
+
+@pytest.fixture
+def report(record_property: Callable[[str, object], None]) -> Report:
+    """Give a function that adds a line to what the run shows at its end."""
+    return partial(record_property, _REPORT)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show the lines that tests reported, whichever process ran them."""
+    for reports in terminalreporter.stats.values():
+        for test in reports:
+            if isinstance(test, pytest.TestReport) and test.when == "call":
+                for name, line in test.user_properties:
+                    if name == _REPORT:
+                        terminalreporter.write_line(str(line))

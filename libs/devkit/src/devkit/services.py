@@ -31,6 +31,9 @@ _WORKERS = ("GATEWAY_WORKERS", "TASKS_WORKERS")
 _METRICS_PORT = "METRICS_PORT"
 # On one machine each service needs a port of its own: these come on top of METRICS_PORT.
 _METRICS_STEPS = {"gateway": 0, "auth-verifier": 1, "tasks": 2}
+_RATE_LIMITS = ("RATE_LIMIT_USER", "RATE_LIMIT_ADDRESS", "RATE_LIMIT_FAILURES")
+# Tests are many requests from one address; those of the limits set them.
+NO_LIMITS = dict.fromkeys(_RATE_LIMITS, "0")
 _GATEWAY = (
     "GATEWAY_WORKERS",
     "CORS_ORIGINS",
@@ -39,6 +42,7 @@ _GATEWAY = (
     "UNKNOWN_REVOCATION",
     "VERDICT_TTL_SECONDS",
     "VERDICT_MEMORY_ENTRIES",
+    *_RATE_LIMITS,
     "UPSTREAM_CONNECT",
     "UPSTREAM_POOL_WAIT",
     "UPSTREAM_REQUEST_BODY",
@@ -148,8 +152,10 @@ def uvicorn(factory: str, port: int) -> list[str]:
     address = ["--factory", factory, "--host", LOOPBACK, "--port", str(port)]
     # Whose X-Forwarded-For is believed, the gateway's TRUSTED_PROXIES say.
     manners = ["--no-server-header", "--no-access-log", "--no-proxy-headers"]
+    # Bounds as in the images; their manner to end, which takes up to 5 s, is spared a developer.
+    edge = ["--http", "service_kit.edge:GuardedProtocol", "--ws", "none"]
     end = ["--timeout-graceful-shutdown", "10"]
-    return [sys.executable, "-m", "uvicorn", *address, *manners, *end]
+    return [sys.executable, "-m", "uvicorn", *address, *manners, *edge, *end]
 
 
 def serve(factory: str, port: int, workers: str) -> list[str]:

@@ -10,7 +10,7 @@ from devkit.output import LogFolder
 from devkit.ports import free_port
 from devkit.process import Program
 from devkit.servers import fast_cluster, fast_redis
-from devkit.services import Services, url
+from devkit.services import NO_LIMITS, Services, url
 from devkit.supervisor import Supervisor
 from devkit.temporary import system_folder
 from devkit.token import make_token
@@ -139,5 +139,6 @@ def _services(database_url: str, redis_url: str, environment: Environments) -> S
         identity_key=secrets.token_hex(32),
         gateway_port=port,
         public_url=url(port),
+        settings=NO_LIMITS,
         extra=environment,
     )

@@ -49,7 +49,12 @@ class ServiceApi(FastAPI):
     def openapi(self) -> dict[str, Any]:
         """Return the OpenAPI document, its errors as problem details."""
         if self.openapi_schema is None:
-            self.openapi_schema = add_problem_schema(super().openapi())
+            document = add_problem_schema(super().openapi())
+            for item in document.get("paths", {}).values():
+                for operation in item.values():
+                    for parameter in operation.get("parameters", []):
+                        _say_it_is_never_null(parameter["schema"])
+            self.openapi_schema = document
         return self.openapi_schema
 
     def build_middleware_stack(self) -> ASGIApp:
@@ -71,3 +76,13 @@ class ServiceApi(FastAPI):
 
         with suppress(StartupError):
             await super().__call__(scope, receive, send_one_line)
+
+
+def _say_it_is_never_null(schema: dict[str, Any]) -> None:
+    # FastAPI writes "or null" of what may be left out; in a URL or a header that is a word.
+    kinds = [kind for kind in schema.get("anyOf", []) if kind != {"type": "null"}]
+    if len(kinds) == 1:
+        del schema["anyOf"]
+        schema.update(kinds[0])
+    elif kinds:
+        schema["anyOf"] = kinds

@@ -10,7 +10,7 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.types import Receive, Scope, Send
 
-from service_kit.problems import Problem, ProblemField
+from service_kit.problems import Answers, ProblemField, problem_answer
 from service_kit.request_id import current_request_id
 
 
@@ -112,18 +112,12 @@ def error_catalogue() -> list[type[ServiceError]]:
     return [found[code] for code in sorted(found)]
 
 
-def problem(*errors: type[ServiceError]) -> dict[int | str, dict[str, Any]]:
+def problem(*errors: type[ServiceError]) -> Answers:
     """Build the `responses=` of a route that can fail in these ways."""
-    by_status: dict[int | str, list[type[ServiceError]]] = {}
+    titles: dict[int | str, dict[str, str]] = {}
     for error in errors:
-        by_status.setdefault(error.status, []).append(error)
-    return {
-        status: {
-            "description": "; ".join(f"{error.title} (`{error.code}`)" for error in same),
-            "content": {"application/problem+json": {"schema": Problem.ref()}},
-        }
-        for status, same in by_status.items()
-    }
+        titles.setdefault(error.status, {})[error.code] = error.title
+    return {status: problem_answer(each) for status, each in titles.items()}
 
 
 def problem_response(error: ServiceError, public_url: str) -> Response:

@@ -1,5 +1,6 @@
 """The body of an error answer, as the OpenAPI documents show it."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -27,10 +28,46 @@ class Problem(BaseModel):
     request_id: str
     errors: list[ProblemField] | None = None
 
-    @classmethod
-    def ref(cls) -> dict[str, Any]:
-        """Return the JSON schema reference that `add_problem_schema` makes good."""
-        return {"$ref": f"#/components/schemas/{cls.__name__}"}
+
+Answers = dict[int | str, dict[str, Any]]
+
+
+def problem_answer(titles: Mapping[str, str]) -> dict[str, Any]:
+    """Describe an answer, one status of an operation's `responses`, that has one of these codes.
+
+    `titles` has the title of each code. `add_problem_schema` makes the reference good.
+    """
+    return {
+        "description": "; ".join(f"{title} (`{code}`)" for code, title in titles.items()),
+        "content": {
+            "application/problem+json": {
+                "schema": {
+                    "$ref": f"#/components/schemas/{Problem.__name__}",
+                    "properties": {"code": {"enum": list(titles)}},
+                }
+            }
+        },
+    }
+
+
+def answer_titles(answer: Mapping[str, Any]) -> dict[str, str]:
+    """Return the codes an answer may have, and their titles: what `problem_answer` was given."""
+    return {
+        code.rstrip("`)"): title
+        for title, found, code in (
+            each.rpartition(" (`") for each in answer.get("description", "").split("; ")
+        )
+        if found
+    }
+
+
+def join_answers(*parts: Mapping[int | str, dict[str, Any]]) -> Answers:
+    """Return one `responses=` of several: what they say of the same status is said together."""
+    titles: dict[int | str, dict[str, str]] = {}
+    for part in parts:
+        for status, answer in part.items():
+            titles.setdefault(status, {}).update(answer_titles(answer))
+    return {status: problem_answer(each) for status, each in titles.items()}
 
 
 def add_problem_schema(openapi: dict[str, Any]) -> dict[str, Any]:
@@ -49,7 +86,4 @@ def add_problem_schema(openapi: dict[str, Any]) -> dict[str, Any]:
 
 def _replace_validation_answer(responses: dict[str, Any]) -> None:
     if "application/json" in responses.get("422", {}).get("content", {}):
-        responses["422"] = {
-            "description": "Validation failed (`validation_failed`)",
-            "content": {"application/problem+json": {"schema": Problem.ref()}},
-        }
+        responses["422"] = problem_answer({"validation_failed": "Validation failed"})

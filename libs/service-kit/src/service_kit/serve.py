@@ -16,9 +16,9 @@ from typing import TypeAlias
 
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from service_kit.edge import GuardedProtocol
 from service_kit.health import LEAVING
 from service_kit.workers import Worker, Workers, shared_figures
 
@@ -35,7 +35,7 @@ class DrainingState(ServerState):
     leaving = False
 
 
-class DrainingProtocol(HttpToolsProtocol):
+class DrainingProtocol(GuardedProtocol):
     """One connection, which a stopping server does not cut off under a request on its way.
 
     Uvicorn closes idle connections when it stops, though the next request may have been sent

@@ -24,6 +24,12 @@ class _RefuseMethod:
         raise MethodNotAllowedError({"Allow": self._allow})
 
 
+def refuse_other_methods(router: APIRouter, path: str, *allowed: str) -> None:
+    """Keep a path from the router's routes that come later, and would take it for an id."""
+    whole = router.prefix + path
+    router.routes.append(Route(whole, _RefuseMethod(whole, set(allowed)), include_in_schema=False))
+
+
 def other_methods(router: APIRouter, prefix: str = "") -> Iterator[Route]:
     """Yield one route for each path of the router, to stand behind all that answer."""
     allowed: defaultdict[str, set[str]] = defaultdict(set)

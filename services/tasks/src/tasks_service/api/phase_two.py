@@ -35,9 +35,9 @@ _BODY_ERRORS = (MalformedJsonError, UnsupportedMediaTypeError)
 
 
 class _UserIdConvertor(Convertor[str]):
-    """A user id, slashes and all, but never the start of `/api/v1/`."""
+    """A user id, slashes and line breaks and all, but never the start of `/api/v1/`."""
 
-    regex = "(?!v1/).+"
+    regex = "(?!v1/)(?s:.+)"
 
     def convert(self, value: str) -> str:
         return value

@@ -3,16 +3,26 @@
 from typing import Annotated
 
 from fastapi import Depends, Header, Request
+from pydantic import JsonValue
 
 from service_kit.errors import ValidationFailedError
 from service_kit.problems import ProblemField
 from tasks_service.schemas.entity_tags import EntityTags, Preconditions, parse_entity_tags
 
+# Only documented: FastAPI would check the last line of several.
+_TAG = r'(W/)?"[!#-~]*"'
+_ENTITY_TAGS: dict[str, JsonValue] = {"pattern": rf"^(\*|{_TAG}(, ?{_TAG})*)$"}
+
 
 def _if_match(
     request: Request,
     _documented: Annotated[
-        str | None, Header(alias="If-Match", description='The ETag to change, like `"3"`.')
+        str | None,
+        Header(
+            alias="If-Match",
+            description='The ETag to change, like `"3"`.',
+            json_schema_extra=_ENTITY_TAGS,
+        ),
     ] = None,
 ) -> EntityTags | None:
     return _parse(request, "If-Match")
@@ -21,7 +31,12 @@ def _if_match(
 def _if_none_match(
     request: Request,
     _documented: Annotated[
-        str | None, Header(alias="If-None-Match", description="ETags the caller has, or `*`.")
+        str | None,
+        Header(
+            alias="If-None-Match",
+            description="ETags the caller has, or `*`.",
+            json_schema_extra=_ENTITY_TAGS,
+        ),
     ] = None,
 ) -> EntityTags | None:
     return _parse(request, "If-None-Match")

@@ -5,6 +5,7 @@ from fastapi import APIRouter, Response
 from service_kit.errors import MalformedJsonError, ValidationFailedError, problem
 from service_kit.identity import InvalidIdentityError
 from tasks_service.api.answers import json_answer
+from tasks_service.api.cost import costing
 from tasks_service.dependencies.identity import CurrentUserId
 from tasks_service.dependencies.resources import DatabaseSession
 from tasks_service.dependencies.strict_route import StrictRoute
@@ -40,4 +41,5 @@ router = APIRouter(
 )
 async def run_batch(batch: Batch, user_id: CurrentUserId, session: DatabaseSession) -> Response:
     """Carry out many writes in order, each by itself or, if atomic, all or none."""
-    return json_answer(await batch_service.run_batch(session, user_id, batch))
+    with costing(len(batch.operations)) as cost:
+        return json_answer(await batch_service.run_batch(session, user_id, batch), headers=cost)

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Response
 from service_kit.errors import ValidationFailedError, problem
 from service_kit.identity import InvalidIdentityError
 from tasks_service.api.answers import json_answer
+from tasks_service.api.other_methods import refuse_other_methods
 from tasks_service.dependencies.identity import CurrentUserId
 from tasks_service.dependencies.resources import Cursors, DatabaseSession, ReadSession
 from tasks_service.dependencies.strict_route import StrictRoute
@@ -56,6 +57,9 @@ async def list_deleted_lists(
 ) -> Response:
     """List the caller's lists in the trash, deleted last first."""
     return json_answer(await trash_service.list_deleted_lists(session, user_id, query, cursors))
+
+
+refuse_other_methods(router, "/lists", "GET")
 
 
 @router.delete("/lists/{list_id}", status_code=204, responses=problem(ListNotFoundError))

@@ -1,0 +1,1 @@
+"""How much of the system one client may use: budgets by the minute, shared through Redis."""

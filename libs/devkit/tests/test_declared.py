@@ -1,0 +1,55 @@
+from typing import Any
+
+import pytest
+
+from devkit.declared import Declared
+
+
+def _problem(*codes: str) -> dict[str, Any]:
+    schema = {"properties": {"code": {"enum": list(codes)}}}
+    return {"content": {"application/problem+json": {"schema": schema}}}
+
+
+DECLARED = Declared(
+    {
+        "paths": {
+            "/things/{thing_id}": {"get": {"responses": {"200": {}, "404": _problem("no_thing")}}},
+            "/things/own": {"get": {"responses": {"200": {}}}},
+            "/of/{user_id}/things": {"post": {"responses": {"201": {}}}},
+        }
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("GET", "/things/1", 200, None),
+        ("HEAD", "/things/1", 200, None),
+        ("GET", "/things/1", 404, "no_thing"),
+        ("GET", "/things/own", 200, None),
+        ("POST", "/of/a/b/things/", 201, None),
+        ("PUT", "/things/1", 405, "method_not_allowed"),
+        ("GET", "/elsewhere", 404, "not_found"),
+    ],
+)
+def test_what_is_declared_or_no_operations_is_right(
+    method: str, path: str, status: int, code: str | None
+) -> None:
+    assert DECLARED.objection(method, path, status, code) is None
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("GET", "/things/1", 404, "not_found"),
+        ("GET", "/things/1", 500, "internal_error"),
+        ("GET", "/things/1", 204, None),
+        ("GET", "/things/own", 404, "no_thing"),
+        ("POST", "/of/a/things", 200, None),
+    ],
+)
+def test_what_is_not_declared_is_objected_to(
+    method: str, path: str, status: int, code: str | None
+) -> None:
+    assert str(status) in str(DECLARED.objection(method, path, status, code))

@@ -1,0 +1,239 @@
+"""The edge of HTTP: bounds to what a connection may send before anybody looks at what it says.
+
+Uvicorn's parser keeps to the letter of RFC 9112, but bounds neither size nor time. Any uvicorn
+serves so: `uvicorn --http service_kit.edge:GuardedProtocol`.
+"""
+
+import asyncio
+import contextvars
+import math
+import os
+
+import structlog
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from service_kit.edge_errors import (
+    HeadersTooLargeError,
+    MalformedRequestError,
+    RequestTimeoutError,
+    TargetTooLongError,
+)
+from service_kit.errors import ServiceError, problem_response
+from service_kit.request_id import HEADER, use_new_request_id
+from service_kit.settings import ServiceSettings
+
+MAX_HEAD_BYTES = 32 * 1024
+MAX_TARGET_BYTES = 8 * 1024
+MAX_FIELDS = 100
+HEAD_SECONDS = 10.0
+BODY_SECONDS = 120.0
+# What framing a byte of the body may bring with it: a chunk of one byte has five.
+_FRAMING_PER_BYTE = 8
+_LINGER_SECONDS = 2.0
+_VERSIONS = frozenset(("1.0", "1.1"))
+_FORMS = (b"/", b"http://", b"https://")
+_DEFAULT_URL = ServiceSettings.model_fields["public_url"].default
+
+_logger = structlog.get_logger(__name__)
+
+
+class _Trailers(list[tuple[bytes, bytes]]):
+    """Where trailers go: uvicorn would add them to the headers of the request being served."""
+
+    def append(self, _trailer: tuple[bytes, bytes]) -> None:
+        """Drop it."""
+
+
+class GuardedProtocol(HttpToolsProtocol):
+    """One connection, of which neither heads nor framing nor slowness go beyond their bounds."""
+
+    url = b""
+    # How many more bytes may come that are nobody's body.
+    _room = MAX_HEAD_BYTES
+    _in_head = True
+    # When what has begun must be whole; the timer is not moved with it, but looks again.
+    _due = math.inf
+    _timer: asyncio.TimerHandle | None = None
+    _why: ServiceError | None = None
+    _refused = _waits = False
+    # A head that begins within what arrived with another request is measured at its end.
+    _uncounted = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to count the time."""
+        super().connection_made(transport)
+        self._begin()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Let go of the timer."""
+        super().connection_lost(exc)
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what arrived, as far as there is room for it."""
+        if self._refused:
+            return
+        if len(data) > self._room:
+            self._feed_in_parts(data)
+            return
+        self._room -= len(data)
+        if self._due == math.inf:
+            self._begin()
+        super().data_received(data)
+
+    def refuse(self, error: ServiceError) -> None:
+        """Answer with `error` when it is its turn, and read no further."""
+        self._refused, self._why = True, error
+        cycle = self.cycle
+        if self.pipeline and not self._in_head:
+            # The request that goes wrong has not begun: those before it are answered, it is not.
+            self.pipeline.popleft()
+            self._waits = True
+        # Uvicorn's type hint forgets that there is none before the first request.
+        elif cycle is None or (self._in_head and cycle.response_complete):  # type: ignore[redundant-expr]
+            self._say(error)
+        elif self._in_head:
+            self._waits = True
+        elif cycle.response_started:
+            # It has been answered already, or gets half an answer, which it can tell.
+            self.transport.close()
+        else:
+            cycle.disconnected = True
+            cycle.message_event.set()
+            self._say(error)
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's words, for no client
+        """Refuse what the parser, or a check of ours within it, has stopped at."""
+        self.refuse(self._why or MalformedRequestError())
+
+    # What follows is called by the parser, and by uvicorn when an answer is over.
+
+    def on_message_begin(self) -> None:
+        """Begin to count the time, unless the first byte that arrived has."""
+        super().on_message_begin()
+        if self._due == math.inf:
+            self._begin()
+            self._uncounted = True
+
+    def on_headers_complete(self) -> None:
+        """Take a request whose head is within bounds, and nothing to guess at."""
+        self._why = self._fault()
+        if self._why is not None:
+            raise self._why
+        super().on_headers_complete()
+        # Not the list any more that the request's scope has.
+        self.headers = _Trailers()
+        if self.parser.should_upgrade():
+            # The parser stops here; whatever follows is not ours to interpret.
+            self.cycle.keep_alive = False
+        self._in_head, self._room, self._uncounted = False, MAX_HEAD_BYTES, False
+        self._due += BODY_SECONDS
+
+    def on_body(self, body: bytes) -> None:
+        """Make room for as much framing as a body of this length may have."""
+        super().on_body(body)
+        room = self._room + (_FRAMING_PER_BYTE + 1) * len(body)
+        self._room = min(room, MAX_HEAD_BYTES)
+
+    def on_message_complete(self) -> None:
+        """Expect the next head."""
+        super().on_message_complete()
+        self._in_head, self._room, self._due = True, MAX_HEAD_BYTES, math.inf
+
+    def on_response_complete(self) -> None:
+        """Say what had to wait, if this was the last answer before it."""
+        last = not self.pipeline
+        super().on_response_complete()
+        if self._due != math.inf:
+            # Part of the next request is here: the time for an idle connection is not its time.
+            self._unset_keepalive_if_required()
+        if self._waits and last and self._why is not None and not self.transport.is_closing():
+            self._say(self._why)
+
+    def _feed_in_parts(self, data: bytes) -> None:
+        while data and not self._refused and not self.transport.is_closing():
+            if not self._room:
+                self.refuse(self._overflow())
+                return
+            piece, data = data[: self._room], data[self._room :]
+            self.data_received(piece)
+
+    def _overflow(self) -> ServiceError:
+        if not self._in_head:
+            return MalformedRequestError()
+        too_long = len(self.url) > MAX_TARGET_BYTES
+        return TargetTooLongError() if too_long else HeadersTooLargeError()
+
+    def _fault(self) -> ServiceError | None:
+        names = [name for name, _ in self.headers]
+        if len(self.url) > MAX_TARGET_BYTES:
+            return TargetTooLongError()
+        if len(names) > MAX_FIELDS or (self._uncounted and self._head_size() > MAX_HEAD_BYTES):
+            return HeadersTooLargeError()
+        version, hosts = self.parser.get_http_version(), names.count(b"host")
+        sound = (
+            version in _VERSIONS
+            and (hosts == 1 or (not hosts and version == "1.0"))
+            and self.url.startswith(_FORMS)
+            and b"#" not in self.url
+            and (b"transfer-encoding" not in names or self._is_chunked(version))
+            and not (self.parser.should_upgrade() and self._has_body())
+        )
+        return None if sound else MalformedRequestError()
+
+    def _head_size(self) -> int:
+        fields = sum(len(name) + len(value) + len(b": \r\n") for name, value in self.headers)
+        request_line = len(self.parser.get_method()) + len(self.url) + len(b"  HTTP/1.1\r\n")
+        return request_line + fields + len(b"\r\n")
+
+    def _is_chunked(self, version: str) -> bool:
+        codings = [value for name, value in self.headers if name == b"transfer-encoding"]
+        return version == "1.1" and [coding.strip().lower() for coding in codings] == [b"chunked"]
+
+    def _has_body(self) -> bool:
+        return any(
+            name == b"transfer-encoding" or (name == b"content-length" and int(value))
+            for name, value in self.headers
+        )
+
+    def _begin(self) -> None:
+        self._due = self.loop.time() + HEAD_SECONDS
+        if self._timer is None:
+            self._timer = self.loop.call_at(self._due, self._look)
+
+    def _look(self) -> None:
+        self._timer = None
+        if self._refused or self.transport.is_closing() or self._due == math.inf:
+            return
+        now = self.loop.time()
+        if self.flow.read_paused:
+            # It is us who keep them waiting.
+            self._due = max(self._due, now + HEAD_SECONDS)
+        if now < self._due:
+            self._timer = self.loop.call_at(self._due, self._look)
+        elif self._in_head and self._room == MAX_HEAD_BYTES and not self._uncounted:
+            self.transport.close()
+        else:
+            self.refuse(RequestTimeoutError("The request did not arrive in time."))
+
+    def _say(self, error: ServiceError) -> None:
+        # Nobody is being served in this context: the id must not stay in it.
+        self.transport.write(contextvars.copy_context().run(self._rendered, error))
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        # Closed with something unread, the connection would be reset under the answer.
+        self.loop.call_later(_LINGER_SECONDS, self.transport.abort)
+
+    def _rendered(self, error: ServiceError) -> bytes:
+        request_id = use_new_request_id()
+        _logger.warning("request_refused", code=error.code, peer=self.client and self.client[0])
+        answer = problem_response(error, os.environ.get("PUBLIC_URL") or _DEFAULT_URL)
+        fields = [
+            *self.server_state.default_headers,
+            *answer.raw_headers,
+            (HEADER.encode(), request_id.encode()),
+            (b"connection", b"close"),
+        ]
+        lines = b"".join(b"%b: %b\r\n" % field for field in fields)
+        return b"".join((STATUS_LINE[error.status], lines, b"\r\n", bytes(answer.body)))
