@@ -89,7 +89,13 @@ def test_the_document_has_exactly_the_public_operations_of_the_approved_specs(
     document: Json,
 ) -> None:
     specs = [yaml.safe_load((SPECS / f"{name}.yaml").read_text()) for name in ("gateway", "tasks")]
-    approved = {operation for spec in specs for operation in _operations(spec)}
+    planned = {name for spec in specs for name in spec["x-approval"].get("planned", [])}
+    approved = {
+        (method, path)
+        for spec in specs
+        for method, path in _operations(spec)
+        if f"{method.upper()} {path}" not in planned
+    }
 
     served = set(_operations(document))
 

@@ -111,6 +111,17 @@ class LogoutUnavailableError(AuthUnavailableError):
         self.detail = "The logout cannot be confirmed right now: try again until it is."
 
 
+class RemovalUnconfirmedError(AuthUnavailableError):
+    """What a user had is removed, and their tokens may still be good."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.detail = (
+            "What you had is removed. That your tokens are revoked cannot be confirmed right now: "
+            "send the same request again until it is."
+        )
+
+
 class OriginForbiddenError(RefusalError):
     """A web page asks that is not on the list of those that may."""
 

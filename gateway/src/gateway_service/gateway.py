@@ -4,17 +4,13 @@ from time import perf_counter
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway_service.authentication.authenticator import Authenticator
-from gateway_service.authentication.callers import Caller
+from gateway_service.admission import Admission, Admitted
+from gateway_service.authentication.revocations import Revocations
+from gateway_service.authentication.verdicts import Verdict
+from gateway_service.errors import LogoutUnavailableError, RemovalUnconfirmedError
 from gateway_service.forwarding import Forwarder
-from gateway_service.limits.limiter import Budget, Limiter
-from gateway_service.limits.limits import Limits
 from gateway_service.metrics import Metrics
-from gateway_service.upstream.errors import (
-    UpstreamFailedError,
-    UpstreamTimeoutError,
-    UpstreamUnavailableError,
-)
+from gateway_service.upstream.errors import UpstreamFailedError
 from gateway_service.upstream.request import Header
 from service_kit.cost import HEADER as COST_HEADER
 from service_kit.errors import NotFoundError, ServiceError, send_problem
@@ -25,15 +21,18 @@ from service_kit.trace_context import outgoing_trace, traced
 _FORWARDED_PREFIX = "/api/"
 # What is told of a request under it as long as the service behind has not named its own route.
 _ROUTE = "/api/{path}"
-_UPSTREAM = "tasks"
 # What the gateway answers itself, once it knows the caller.
 _OWN = frozenset(("/api/v1/me", "/api/v1/auth/logout", "/api/v1/auth/logout-all"))
+# What takes all of its caller's tokens along, once it is done.
+_ACCOUNT = "/api/v1/account"
 _REQUEST_ID = HEADER.encode()
 _COST = COST_HEADER.encode()
-# Orchestrators ask often, and must never be refused.
-_HEALTH = frozenset(("/healthz", "/readyz"))
+_UNTRUSTED = (
+    "The tasks service does not accept this gateway's signature: do both have the same "
+    "IDENTITY_KEY, and their clocks the same time?"
+)
 _UNAUTHORIZED = 401
-_UPSTREAM_ERRORS = (UpstreamFailedError, UpstreamTimeoutError, UpstreamUnavailableError)
+_SUCCESS = range(200, 300)
 _DOT_SEGMENTS = frozenset((".", ".."))
 
 
@@ -47,18 +46,17 @@ class Gateway:
         self,
         control: ASGIApp,
         *,
-        authenticator: Authenticator,
+        admission: Admission,
         forwarder: Forwarder,
+        revocations: Revocations,
         metrics: Metrics,
-        limits: Limits,
         public_url: str,
     ) -> None:
         self._control = control
-        self._authenticator = authenticator
+        self._admission = admission
         self._forwarder = forwarder
+        self._revocations = revocations
         self._metrics = metrics
-        self._users = limits.users
-        self._strangers = limits.strangers
         self._public_url = public_url
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -66,114 +64,99 @@ class Gateway:
         if scope["type"] == "lifespan":
             await self._control(scope, receive, send)
             return
-        budget: Budget | None = None
         try:
-            if scope["type"] != "http" or not scope["path"].startswith(_FORWARDED_PREFIX):
-                await self._serve_stranger(scope, receive, send)
-                return
-            caller = await self._authenticate(scope)
-            if self._users is not None:
-                budget = await self._users.spend(caller.verdict.user_id)
-                send = _telling(send, self._users, budget)
-            await self._serve(caller, budget, scope, receive, send)
-        except _IdentityRefusedError:
-            error = UpstreamFailedError(
-                "The tasks service does not accept this gateway's signature: do both have the "
-                "same IDENTITY_KEY, and their clocks the same time?"
-            )
-            await send_problem(error, scope, receive, send, self._public_url)
+            if scope["type"] == "http" and scope["path"].startswith(_FORWARDED_PREFIX):
+                await self._serve(scope, receive, send)
+            else:
+                await self._admission.admit_stranger(scope)
+                await self._control(scope, receive, send)
         except ServiceError as error:
             await send_problem(error, scope, receive, send, self._public_url)
 
-    async def _serve_stranger(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["path"] not in _HEALTH:
-            await self._strangers.admit(scope)
-        await self._control(scope, receive, send)
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        record_of(scope).route = _ROUTE
+        admitted = await self._admission.admit(scope)
 
-    async def _authenticate(self, scope: Scope) -> Caller:
-        record, begun = record_of(scope), perf_counter()
-        record.route = _ROUTE
+        async def tell(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *admitted.headers()]
+            await send(message)
+
         try:
-            caller = await self._authenticator.authenticate(scope)
-        finally:
-            record.auth = perf_counter() - begun
-        record.user_id = caller.verdict.user_id
-        return caller
+            if scope["path"] in _OWN:
+                record_of(scope).route = scope["path"]
+                scope["state"] = {**scope.get("state", {}), "verdict": admitted.caller.verdict}
+                await self._control(scope, receive, tell)
+            else:
+                await self._forward(admitted, scope, receive, tell)
+        except _InsteadError as instead:
+            await send_problem(instead.error, scope, receive, tell, self._public_url)
+        except ServiceError as error:
+            await send_problem(error, scope, receive, tell, self._public_url)
 
-    async def _serve(
-        self, caller: Caller, budget: Budget | None, scope: Scope, receive: Receive, send: Send
+    async def _forward(
+        self, admitted: Admitted, scope: Scope, receive: Receive, send: Send
     ) -> None:
         path: str = scope["path"]
-        if path in _OWN:
-            record_of(scope).route = path
-            scope["state"] = {**scope.get("state", {}), "verdict": caller.verdict}
-            await self._control(scope, receive, send)
-            return
         if "/." in path and not _DOT_SEGMENTS.isdisjoint(path.split("/")):
             # Whatever resolved them on the way could leave /api/ behind.
             raise NotFoundError
-        await self._forward(caller, budget, scope, receive, send)
+        removes_account = scope["method"] == "DELETE" and path.removesuffix("/") == _ACCOUNT
 
-    async def _forward(
-        self, caller: Caller, budget: Budget | None, scope: Scope, receive: Receive, send: Send
-    ) -> None:
         metrics, record, begun = self._metrics, record_of(scope), perf_counter()
 
         async def relay(message: Message) -> None:
             if message["type"] == "http.response.start":
                 if message["status"] == _UNAUTHORIZED:
-                    raise _IdentityRefusedError
+                    # About our signature: to the client it would mean "sign in again".
+                    metrics.count_failed_forwarding(UpstreamFailedError.code)
+                    raise _InsteadError(UpstreamFailedError(_UNTRUSTED))
                 record.upstream = perf_counter() - begun
                 metrics.observe_tasks(record.upstream)
                 record.route = _take_route(message) or _ROUTE
-                message["headers"] = self._charged(message["headers"], budget)
+                if removes_account and message["status"] in _SUCCESS:
+                    await self._revoke_all(admitted.caller.verdict)
+                _charge(message, admitted)
             await send(message)
 
-        request_id: Header = (_REQUEST_ID, record.request_id.encode())
-        metrics.forwarding.inc()
+        ours: Header = (_REQUEST_ID, record.request_id.encode())
+        with metrics.forwarding(record), traced("forward"):
+            headers = (*admitted.caller.identity_headers, ours, *outgoing_trace())
+            await self._forwarder.forward(scope, receive, relay, headers)
+
+    async def _revoke_all(self, verdict: Verdict) -> None:
+        # No sooner: a removal that failed would have locked its user out.
         try:
-            with traced("forward"):
-                headers = (*caller.identity_headers, request_id, *outgoing_trace())
-                await self._forwarder.forward(scope, receive, relay, headers)
-            if record.status is not None and not record.complete and record.outcome is None:
-                metrics.count_failure(_UPSTREAM, UpstreamFailedError.code)
-        except _IdentityRefusedError:
-            metrics.count_failure(_UPSTREAM, UpstreamFailedError.code)
-            raise
-        except _UPSTREAM_ERRORS as error:
-            metrics.count_failure(_UPSTREAM, error.code)
-            raise
-        finally:
-            metrics.forwarding.dec()
-
-    def _charged(self, headers: list[Header], budget: Budget | None) -> list[Header]:
-        """Return the headers without what the request has cost, which is charged."""
-        for header in headers:
-            if header[0] == _COST:
-                if self._users is not None and budget is not None:
-                    self._users.charge(budget, int(header[1]))
-                return [other for other in headers if other is not header]
-        return headers
+            await self._revocations.revoke_user(verdict)
+        except LogoutUnavailableError as error:
+            raise _InsteadError(RemovalUnconfirmedError()) from error
 
 
-class _IdentityRefusedError(Exception):
-    """A 401 from behind is about our signature: to the client it would mean "sign in again"."""
+class _InsteadError(Exception):
+    """What to answer in place of what came from behind.
+
+    No `ServiceError`: between head and body, the exchange takes that for an answer cut short.
+    """
+
+    def __init__(self, error: ServiceError) -> None:
+        super().__init__(error.detail)
+        self.error = error
 
 
 def _take_route(message: Message) -> str | None:
-    # The service behind tells the template by a header, which is no business of the client's.
+    """Return the template by which the service behind names its route, and hide it."""
     for header in message["headers"]:
         if header[0] == ROUTE_HEADER:
-            message["headers"].remove(header)
+            message["headers"] = [other for other in message["headers"] if other is not header]
             template: str = header[1].decode("latin-1")
             return template
     return None
 
 
-def _telling(send: Send, users: Limiter, budget: Budget) -> Send:
-    async def tell(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            message["headers"] = [*message["headers"], *users.headers(budget)]
-        await send(message)
-
-    return tell
+def _charge(message: Message, admitted: Admitted) -> None:
+    """Charge what a request has cost, which is no business of the client's."""
+    for header in message["headers"]:
+        if header[0] == _COST:
+            admitted.charge(int(header[1]))
+            message["headers"] = [other for other in message["headers"] if other is not header]
+            return

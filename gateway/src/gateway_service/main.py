@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
+from gateway_service.admission import Admission
 from gateway_service.api import auth, me
 from gateway_service.authentication.trust_watch import PERIOD_SECONDS
 from gateway_service.client_address import client_address
@@ -81,9 +82,9 @@ def create_app(
     set_readiness_checks(api, parts.checks(), optional=["redis"])
     gateway = Gateway(
         api,
-        authenticator=parts.authenticator,
+        admission=Admission(parts.authenticator, parts.limits),
         forwarder=Forwarder(parts.pool, body_limit=BODY_LIMIT_BYTES),
-        limits=parts.limits,
+        revocations=parts.revocations,
         metrics=parts.metrics,
         public_url=settings.public_url,
     )

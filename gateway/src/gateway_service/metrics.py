@@ -1,8 +1,20 @@
 """What the gateway counts besides what every service does."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from prometheus_client import Counter, Histogram
 
+from gateway_service.upstream.errors import (
+    UpstreamFailedError,
+    UpstreamTimeoutError,
+    UpstreamUnavailableError,
+)
 from service_kit import metrics
+from service_kit.observed import Record
+
+_TASKS = "tasks"
+_FAILURES = (UpstreamFailedError, UpstreamTimeoutError, UpstreamUnavailableError)
 
 
 class Metrics(metrics.Metrics):
@@ -39,7 +51,7 @@ class Metrics(metrics.Metrics):
             ["upstream", "code"],
             registry=self.registry,
         )
-        forwarding = metrics.gauge(
+        self._forwarding = metrics.gauge(
             "taskgate_upstream_requests_in_flight",
             "Requests under way to the tasks service.",
             self.registry,
@@ -48,8 +60,7 @@ class Metrics(metrics.Metrics):
         self.count_remembered = self._lookups.labels("memory", "hit").inc
         self.count_forgotten = self._lookups.labels("memory", "miss").inc
         self.show_entries = entries.set
-        self.forwarding = forwarding
-        self.observe_tasks = waits.labels("tasks").observe
+        self.observe_tasks = waits.labels(_TASKS).observe
         self.observe_verifier = waits.labels("auth-verifier").observe
 
     def count_stored(self, result: str) -> None:
@@ -63,3 +74,21 @@ class Metrics(metrics.Metrics):
     def count_failure(self, upstream: str, code: str) -> None:
         """Count a request that a service behind failed."""
         self._failures.labels(upstream, code).inc()
+
+    def count_failed_forwarding(self, code: str) -> None:
+        """Count a request that the tasks service failed."""
+        self.count_failure(_TASKS, code)
+
+    @contextmanager
+    def forwarding(self, record: Record) -> Iterator[None]:
+        """Count a request that is under way to tasks, and whether tasks fails it."""
+        self._forwarding.inc()
+        try:
+            yield
+            if record.status is not None and not record.complete and record.outcome is None:
+                self.count_failed_forwarding(UpstreamFailedError.code)
+        except _FAILURES as error:
+            self.count_failed_forwarding(error.code)
+            raise
+        finally:
+            self._forwarding.dec()

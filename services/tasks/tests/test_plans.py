@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
 from functools import partial
 from hashlib import md5
-from typing import Any
+from typing import Any, get_args
 from uuid import UUID
 
 import pytest
@@ -12,25 +13,30 @@ from fastapi import FastAPI
 from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
+from service_kit.clock import utc_now
 from tasks_service.dependencies.resources import Resources
+from tasks_service.schemas.export import ExportFormat
 from tasks_service.schemas.list import ListMove, ListQuery
 from tasks_service.schemas.query import PageQuery
 from tasks_service.schemas.stats import StatsQuery
 from tasks_service.schemas.task import Sort, TaskMove, TaskPatch, TaskQuery, TaskWrite
-from tasks_service.services import completion, stats, tag_filter, task_list, trash
+from tasks_service.services import account, completion, stats, tag_filter, task_list, trash
 from tasks_service.services import list as list_service
 from tasks_service.services import tag as tag_service
 from tasks_service.services import task as task_service
 from tasks_service.services.cursor import CursorSealer
+from tasks_service.services.export import export_data
+from tasks_service.services.housekeeping import DUTIES, Duty
 
 USER = "reader-3"
+TRASHED_TASKS, TRASHED_LISTS, KEYS = DUTIES
 CURSORS = CursorSealer([b"key"])
 # The third user's lists end in these numbers, live; those of 2000 more are in the trash.
 LIST, OTHER, DELETED = (UUID(int=number) for number in (43, 83, 2043))
 # Every tenth task has a subtask, the one 20 numbers on; those from 8001 are in the trash.
 TASK, PARENT, CHILD, DELETED_TASK = (UUID(int=number) for number in (3, 143, 163, 8143))
 ROWS = """
-INSERT INTO account SELECT 'reader-' || n, 0, now(), now() FROM generate_series(0, 19) n;
+INSERT INTO account SELECT 'reader-' || n, 0, now(), now() FROM generate_series(0, 1999) n;
 INSERT INTO list (user_id, id, name, position, archived, version, created_at, updated_at,
   deleted_at)
 SELECT 'reader-' || (n % 20), lpad(to_hex(n), 32, '0')::uuid, 'list ' || n,
@@ -55,7 +61,10 @@ INSERT INTO completion (user_id, id, task_id, due_on, completed_at, version, cre
 SELECT 'reader-' || (n % 20), gen_random_uuid(), lpad(to_hex(n), 32, '0')::uuid,
   current_date - k, now() - k * interval '1 day', n, now(), now()
 FROM generate_series(1, 400) n, generate_series(1, 30) k;
-ANALYZE completion; ANALYZE account; ANALYZE list; ANALYZE task; ANALYZE tag; ANALYZE task_tag
+INSERT INTO idempotency_key SELECT 'reader-' || (n % 20), 'r', 'k' || n, 'x', gen_random_uuid(), n,
+  'x', now() - n * interval '1 s', now() FROM generate_series(1, 4000) n;
+ANALYZE idempotency_key; ANALYZE completion;
+ANALYZE account; ANALYZE list; ANALYZE task; ANALYZE tag; ANALYZE task_tag
 """
 
 
@@ -157,6 +166,13 @@ async def recur(session: AsyncSession) -> None:
     await task_service.skip_task(session, USER, CHILD)
 
 
+async def export(session: AsyncSession) -> None:
+    """Export everything, in every format."""
+    for kind in get_args(ExportFormat):
+        async for _ in export_data(session, USER, kind):
+            pass
+
+
 PAGES: dict[str, Callable[[AsyncSession], Awaitable[Any]]] = {
     "ix_list_user_id_position": lambda session: list_service.list_lists(
         session, USER, ListQuery(limit=10), CURSORS
@@ -254,6 +270,25 @@ async def test_the_completions_of_a_task_are_read_in_their_order(
     assert "Sort" not in plan
 
 
+@pytest.mark.spec("DATA-24")
+@pytest.mark.parametrize(
+    ("duty", "index"),
+    [
+        (TRASHED_TASKS, "ix_task_deleted_at"),
+        (TRASHED_LISTS, "ix_list_deleted_at"),
+        (KEYS, "ix_idempotency_key_created_at"),
+    ],
+)
+async def test_housekeeping_finds_what_is_old_by_its_index(
+    connection: AsyncConnection, duty: Duty, index: str
+) -> None:
+    later = utc_now() + timedelta(days=1)
+    plans = await plans_of(connection, lambda session: duty.purge(session, later, 5))
+
+    assert index in plans[0]
+    assert not any("Seq Scan" in plan for plan in plans), plans
+
+
 ACTS: dict[str, Callable[[AsyncSession], Awaitable[Any]]] = {
     "the tasks of a list": lambda session: task_list.list_tasks(
         session, USER, TaskQuery(list_id=LIST), CURSORS
@@ -287,6 +322,8 @@ ACTS: dict[str, Callable[[AsyncSession], Awaitable[Any]]] = {
     "the completions of a task": lambda session: completion.list_completions(
         session, USER, TASK, PageQuery(), CURSORS
     ),
+    "an export": export,
+    "removing an account": lambda session: account.delete_account(session, USER),
     "deleting a task": lambda session: task_service.delete_task(session, USER, PARENT),
     "restoring a task": lambda session: trash.restore_task(session, USER, DELETED_TASK),
     "purging a task": lambda session: trash.purge_task(session, USER, DELETED_TASK),

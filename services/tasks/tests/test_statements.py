@@ -99,6 +99,7 @@ async def things_to_write_to(user: AsyncClient) -> dict[str, str]:
         ("DELETE /api/v1/trash/{trashed}", None, 2),
         ("DELETE /api/v1/trash/lists/{gone}", None, 2),
         ("POST /api/v1/tasks/{trashed}/restore", None, 5),
+        ("DELETE /api/v1/account", None, 3),
     ],
 )
 async def test_each_endpoint_costs_so_many_statements(
@@ -113,7 +114,10 @@ async def test_each_endpoint_costs_so_many_statements(
 
     with counted(app) as sent:
         response = await alice.request(
-            method, path.format(**ids), json=None if body is None else filled
+            method,
+            path.format(**ids),
+            json=None if body is None else filled,
+            headers={"X-Confirm": "delete"} if path == "/api/v1/account" else None,
         )
 
     assert response.is_success

@@ -26,7 +26,7 @@ _VERIFIER = (
     "https_proxy",
     "no_proxy",
 )
-_TASKS = ("DATABASE_POOL_SIZE", "TASKS_WORKERS")
+_TASKS = ("DATABASE_POOL_SIZE", "HOUSEKEEPING_SECONDS", "TASKS_WORKERS")
 _WORKERS = ("GATEWAY_WORKERS", "TASKS_WORKERS")
 _METRICS_PORT = "METRICS_PORT"
 # On one machine each service needs a port of its own: these come on top of METRICS_PORT.

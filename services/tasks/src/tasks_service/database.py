@@ -21,28 +21,53 @@ _CONNECT_SECONDS = 5
 _COMMAND_SECONDS = 10
 _POOL_SECONDS = 5
 _RETRY_SECONDS = 0.2
+# So many exports run at once; each holds its connection for as long as its reader takes.
+_EXPORTS = 2
 # A client that hangs inside a transaction would hold its user's lock for ever.
-_SERVER_SETTINGS = {
-    "application_name": "taskgate-tasks",
-    "idle_in_transaction_session_timeout": "15s",
-}
+_HANGING = "15s"
+# An export holds no lock, and its reader may be slow; one that stops is ended by the gateway.
+_HANGING_EXPORT = "60s"
 
 
 @dataclass(frozen=True)
 class Database:
-    """The engine and its two kinds of session.
+    """The engine and its kinds of session.
 
     `sessions` are for writes; `read_sessions` run each statement by itself, without the round
-    trips of BEGIN and ROLLBACK.
+    trips of BEGIN and ROLLBACK. `export_sessions` read as of one instant, over a few connections
+    of their own, so that slow readers of long answers hold up nobody else.
     """
 
     engine: AsyncEngine
+    export_engine: AsyncEngine
     sessions: async_sessionmaker[AsyncSession]
     read_sessions: async_sessionmaker[AsyncSession]
+    export_sessions: async_sessionmaker[AsyncSession]
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self.engine.dispose()
+        await self.export_engine.dispose()
 
 
 def open_database(url: URL, pool_size: int = 1) -> Database:
     """Prepare to connect; nothing is connected before the first statement."""
+    engine = _engine(url, pool_size, _HANGING)
+    export_engine = _engine(url, _EXPORTS, _HANGING_EXPORT)
+    reading = engine.execution_options(isolation_level="AUTOCOMMIT")
+    exporting = export_engine.execution_options(
+        isolation_level="REPEATABLE READ", postgresql_readonly=True
+    )
+    return Database(
+        engine,
+        export_engine,
+        async_sessionmaker(engine, expire_on_commit=False),
+        async_sessionmaker(reading, expire_on_commit=False),
+        async_sessionmaker(exporting, expire_on_commit=False),
+    )
+
+
+def _engine(url: URL, pool_size: int, hanging: str) -> AsyncEngine:
     engine = create_async_engine(
         url,
         pool_size=pool_size,
@@ -51,16 +76,14 @@ def open_database(url: URL, pool_size: int = 1) -> Database:
         connect_args={
             "timeout": _CONNECT_SECONDS,
             "command_timeout": _COMMAND_SECONDS,
-            "server_settings": _SERVER_SETTINGS,
+            "server_settings": {
+                "application_name": "taskgate-tasks",
+                "idle_in_transaction_session_timeout": hanging,
+            },
         },
     )
     event.listen(engine.sync_engine, "checkout", _refuse_closed)
-    reading = engine.execution_options(isolation_level="AUTOCOMMIT")
-    return Database(
-        engine,
-        async_sessionmaker(engine, expire_on_commit=False),
-        async_sessionmaker(reading, expire_on_commit=False),
-    )
+    return engine
 
 
 async def ping(engine: AsyncEngine) -> None:

@@ -143,6 +143,19 @@ class UnsupportedMediaTypeError(ServiceError):
         )
 
 
+class ConfirmationRequiredError(ServiceError):
+    """What cannot be undone was asked for without saying so."""
+
+    status: ClassVar[int] = 428
+    code: ClassVar[str] = "confirmation_required"
+    title: ClassVar[str] = "Confirmation required"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This removes everything you have, for good: send X-Confirm: delete if you mean it."
+        )
+
+
 class DatabaseUnavailableError(ServiceError):
     """The database does not answer, or not in time."""
 

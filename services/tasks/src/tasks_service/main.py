@@ -17,13 +17,23 @@ from service_kit.tracing import is_traced, tracers
 from tasks_service.api import phase_two
 from tasks_service.api.other_methods import other_methods
 from tasks_service.api.trailing_slash import TrailingSlash
-from tasks_service.api.v1 import batch, recurrence, stats, tag, task, trash
+from tasks_service.api.v1 import (
+    account,
+    batch,
+    export,
+    recurrence,
+    stats,
+    tag,
+    task,
+    trash,
+)
 from tasks_service.api.v1 import list as list_routes
 from tasks_service.database import open_database, ping, wait_for_database
 from tasks_service.database_failures import install_database_failures
 from tasks_service.dependencies.identity import require_own_path
 from tasks_service.dependencies.resources import Resources
 from tasks_service.errors import UserMismatchError
+from tasks_service.housekeeping import kept_tidy
 from tasks_service.metrics import Metrics
 from tasks_service.schema_version import require_expected_schema
 from tasks_service.services.cursor import CursorSealer
@@ -38,6 +48,8 @@ _V1 = (
     batch.router,
     stats.router,
     recurrence.router,
+    export.router,
+    account.router,
 )
 
 
@@ -89,6 +101,7 @@ async def _lifespan(settings: TasksSettings, metrics: Metrics, app: FastAPI) -> 
         from tasks_service.database_spans import record_statements  # noqa: PLC0415 - with the SDK.
 
         record_statements(database.engine)
+        record_statements(database.export_engine)
     metrics.watch_pool(database.engine, settings.database_pool_size)
     try:
         await wait_for_database(database.engine, _START_SECONDS)
@@ -96,7 +109,10 @@ async def _lifespan(settings: TasksSettings, metrics: Metrics, app: FastAPI) -> 
         keys = settings.identity_keys
         app.state.resources = Resources(database, keys, CursorSealer(keys))
         set_readiness_checks(app, {"database": partial(ping, database.engine)})
-        async with served(metrics.registry, settings.metrics_port):
+        async with (
+            served(metrics.registry, settings.metrics_port),
+            kept_tidy(database.sessions, settings.housekeeping_seconds),
+        ):
             yield
     finally:
-        await database.engine.dispose()
+        await database.aclose()

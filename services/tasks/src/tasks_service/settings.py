@@ -35,6 +35,7 @@ class TasksSettings(DatabaseSettings):
 
     identity_key: Secrets
     database_pool_size: int = Field(default=10, ge=1, le=200, description="Of each process.")
+    housekeeping_seconds: float = Field(default=3600, gt=0, le=86_400)
     tasks_workers: int = Field(default=1, ge=1, le=64, description="Processes on one port.")
 
     @property

@@ -1,14 +1,26 @@
 """How answers are written: JSON once, straight from the schema, and the headers of a version."""
 
-from fastapi import Response
-from pydantic import BaseModel
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
+from fastapi import Response
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel
+from starlette.types import Receive, Scope, Send
+
+from service_kit.clock import utc_now
 from tasks_service.schemas.entity_tags import EntityTags, etag
+from tasks_service.schemas.export import ExportFormat
 from tasks_service.schemas.list import ListRead
 from tasks_service.schemas.task import TaskRead, WrittenTask
 
 # Others may not store it, and its owner must ask whether it still holds.
 _PRIVATE = {"Cache-Control": "private, no-cache"}
+_MEDIA_TYPES: dict[ExportFormat, str] = {
+    "json": "application/json",
+    "csv": "text/csv; charset=utf-8",
+    "ics": "text/calendar; charset=utf-8",
+}
 
 
 def json_answer(
@@ -43,3 +55,31 @@ def versioned_answer(
     if unless is not None and unless.match_weakly(model.version):
         return Response(status_code=304, headers=_PRIVATE | headers)
     return json_answer(model, status_code, headers)
+
+
+async def file_answer(chunks: AsyncGenerator[bytes], kind: ExportFormat) -> Response:
+    """Answer with a file that is made while it is sent.
+
+    Raises what making its first part does: later the answer could only be cut short.
+    """
+    headers = {
+        "Cache-Control": "private, no-store",
+        "Content-Disposition": f'attachment; filename="taskgate-{utc_now():%Y-%m-%d}.{kind}"',
+    }
+    started = _started(await anext(chunks), chunks)
+    return _FileAnswer(started, headers=headers, media_type=_MEDIA_TYPES[kind])
+
+
+async def _started(first: bytes, chunks: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
+    async with aclosing(chunks):
+        yield first
+        async for chunk in chunks:
+            yield chunk
+
+
+class _FileAnswer(StreamingResponse):
+    """An answer that ends what makes it when nobody reads on."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async with aclosing(self.body_iterator):  # type: ignore[type-var]  # ours has an aclose
+            await super().__call__(scope, receive, send)

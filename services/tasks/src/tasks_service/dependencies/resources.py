@@ -36,6 +36,11 @@ async def _read_session(request: Request) -> AsyncIterator[AsyncSession]:
         yield session
 
 
+async def _export_session(request: Request) -> AsyncIterator[AsyncSession]:
+    async with resources(request).database.export_sessions() as session:
+        yield session
+
+
 def _cursors(request: Request) -> CursorSealer:
     return resources(request).cursors
 
@@ -43,4 +48,6 @@ def _cursors(request: Request) -> CursorSealer:
 # Of the scope "function", so that the connection is free again before the answer is sent.
 DatabaseSession = Annotated[AsyncSession, Depends(_session, scope="function")]
 ReadSession = Annotated[AsyncSession, Depends(_read_session, scope="function")]
+# Of the scope "request": the answer is made from it while it is sent.
+ExportSession = Annotated[AsyncSession, Depends(_export_session, scope="request")]
 Cursors = Annotated[CursorSealer, Depends(_cursors)]

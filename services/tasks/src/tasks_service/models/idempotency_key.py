@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, CheckConstraint, Index, LargeBinary, Text
 from sqlmodel import Field
 
-from tasks_service.models.base import Table
+from tasks_service.models.base import Table, utc_time
 from tasks_service.models.column_types import UtcDateTime
 
 
@@ -18,6 +18,8 @@ class IdempotencyKey(Table, table=True):
         CheckConstraint("char_length(key) BETWEEN 1 AND 255", name="key_length"),
         # Serves the removal of a user's keys that are too old.
         Index("ix_idempotency_key_user_id_created_at", "user_id", "created_at"),
+        # The same of all users.
+        Index("ix_idempotency_key_created_at", utc_time("created_at")),
     )
 
     user_id: str = Field(

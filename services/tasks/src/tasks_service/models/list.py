@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, CheckConstraint, Column, Index, Text, text
 from sqlmodel import Field
 
-from tasks_service.models.base import Table
+from tasks_service.models.base import Table, utc_time
 from tasks_service.models.column_types import UtcDateTime
 
 
@@ -32,6 +32,12 @@ class TaskList(Table, table=True):
             "user_id",
             "deleted_at",
             "id",
+            postgresql_where=text("deleted_at IS NOT NULL"),
+        ),
+        # Serves the removal of what has been in the trash for long, of all users.
+        Index(
+            "ix_list_deleted_at",
+            utc_time("deleted_at"),
             postgresql_where=text("deleted_at IS NOT NULL"),
         ),
     )

@@ -18,7 +18,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR
 from sqlmodel import Field
 
-from tasks_service.models.base import Table
+from tasks_service.models.base import Table, utc_time
 from tasks_service.models.column_types import PriorityRank, UtcDateTime
 from tasks_service.priority import Priority
 
@@ -122,6 +122,12 @@ class Task(Table, table=True):
             "user_id",
             "deleted_at",
             "id",
+            postgresql_where=text("deleted_at IS NOT NULL"),
+        ),
+        # Serves the removal of what has been in the trash for long, of all users.
+        Index(
+            "ix_task_deleted_at",
+            utc_time("deleted_at"),
             postgresql_where=text("deleted_at IS NOT NULL"),
         ),
         # Serves the tasks of one list, in the trash too, and the foreign key.

@@ -1,19 +1,20 @@
 """Requests that are carried out once, however often they are sent under one key."""
 
 import hashlib
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import delete, func, insert, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from service_kit.clock import utc_now
 from tasks_service.errors import IdempotencyKeyInUseError, IdempotencyKeyReusedError
 from tasks_service.models import IdempotencyKey
+from tasks_service.models.base import utc_time
 from tasks_service.schemas.task import WrittenTask
 
-_KEPT = timedelta(hours=24)
+KEPT = timedelta(hours=24)
 
 
 class KeyedRequest(NamedTuple):
@@ -45,7 +46,7 @@ async def find_answer(session: AsyncSession, request: KeyedRequest) -> WrittenTa
             col(IdempotencyKey.user_id) == request.user_id,
             col(IdempotencyKey.route) == request.route,
             col(IdempotencyKey.key) == request.key,
-            col(IdempotencyKey.created_at) > utc_now() - _KEPT,
+            col(IdempotencyKey.created_at) > utc_now() - KEPT,
         )
     )
     row = result.one_or_none()
@@ -64,7 +65,7 @@ async def keep_answer(session: AsyncSession, request: KeyedRequest, answer: Writ
         delete(IdempotencyKey)
         .where(
             col(IdempotencyKey.user_id) == request.user_id,
-            col(IdempotencyKey.created_at) <= now - _KEPT,
+            col(IdempotencyKey.created_at) <= now - KEPT,
         )
         .execution_options(synchronize_session=False)
     )
@@ -81,6 +82,29 @@ async def keep_answer(session: AsyncSession, request: KeyedRequest, answer: Writ
             updated_at=now,
         )
     )
+
+
+async def purge_keys(session: AsyncSession, before: datetime, limit: int) -> int:
+    """Remove the oldest keys of all users from before then, `limit` at most; return how many."""
+    key = (col(IdempotencyKey.user_id), col(IdempotencyKey.route), col(IdempotencyKey.key))
+    age = utc_time("created_at")
+    oldest = (
+        select(*key)
+        .where(age <= before.replace(tzinfo=None))
+        .order_by(age)
+        .limit(limit)
+        # What another process removes at this moment is its to remove.
+        .with_for_update(skip_locked=True)
+        .cte("oldest")
+        .prefix_with("MATERIALIZED")
+    )
+    async with session.begin():
+        removed = await session.scalars(
+            delete(IdempotencyKey)
+            .where(tuple_(*key).in_(select(oldest)))
+            .returning(col(IdempotencyKey.key))
+        )
+        return len(removed.all())
 
 
 def _body_hash(request: KeyedRequest) -> bytes:

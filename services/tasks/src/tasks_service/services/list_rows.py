@@ -26,14 +26,19 @@ LIST_COLUMNS = (
 )
 
 
+def all_lists(user_id: str) -> Select[*tuple[Any, ...]]:
+    """Select all of a user's lists, those in the trash too."""
+    return select(*LIST_COLUMNS).where(col(TaskList.user_id) == user_id)
+
+
 def owned_lists(user_id: str) -> Select[*tuple[Any, ...]]:
     """Select a user's lists, those in the trash left out."""
-    return _of(user_id).where(col(TaskList.deleted_at).is_(None))
+    return all_lists(user_id).where(col(TaskList.deleted_at).is_(None))
 
 
 def deleted_lists(user_id: str) -> Select[*tuple[Any, ...]]:
     """Select a user's lists in the trash."""
-    return _of(user_id).where(col(TaskList.deleted_at).is_not(None))
+    return all_lists(user_id).where(col(TaskList.deleted_at).is_not(None))
 
 
 def as_list(row: object) -> ListRead:
@@ -48,7 +53,7 @@ async def get_owned_list(session: AsyncSession, user_id: str, list_id: UUID) -> 
 
 async def get_any_list(session: AsyncSession, user_id: str, list_id: UUID) -> ListRead:
     """Return one of the user's lists, in the trash or not. Raises `ListNotFoundError`."""
-    return await _one(session, _of(user_id), list_id)
+    return await _one(session, all_lists(user_id), list_id)
 
 
 async def require_list(session: AsyncSession, user_id: str, list_id: UUID | None) -> None:
@@ -61,10 +66,6 @@ async def require_list(session: AsyncSession, user_id: str, list_id: UUID | None
         raise ValidationFailedError(
             [ProblemField(detail="is no list of yours", pointer="#/list_id")]
         ) from None
-
-
-def _of(user_id: str) -> Select[*tuple[Any, ...]]:
-    return select(*LIST_COLUMNS).where(col(TaskList.user_id) == user_id)
 
 
 async def _one(

@@ -36,17 +36,22 @@ TASK_COLUMNS = (
 )
 
 
+def all_of(user_id: str) -> Select[*tuple[Any, ...]]:
+    """Select all of a user's tasks, those in the trash too."""
+    return select(*TASK_COLUMNS).where(col(Task.user_id) == user_id)
+
+
 def owned_by(user_id: str) -> Select[*tuple[Any, ...]]:
     """Select a user's tasks, those in the trash left out.
 
     No query can forget whose tasks it reads, nor that some are deleted.
     """
-    return _of(user_id).where(col(Task.deleted_at).is_(None))
+    return all_of(user_id).where(col(Task.deleted_at).is_(None))
 
 
 def deleted_of(user_id: str) -> Select[*tuple[Any, ...]]:
     """Select a user's tasks in the trash."""
-    return _of(user_id).where(col(Task.deleted_at).is_not(None))
+    return all_of(user_id).where(col(Task.deleted_at).is_not(None))
 
 
 def as_task(row: object) -> TaskRead:
@@ -61,11 +66,7 @@ async def get_owned(session: AsyncSession, user_id: str, task_id: UUID) -> TaskR
 
 async def get_any(session: AsyncSession, user_id: str, task_id: UUID) -> TaskRead:
     """Return one of the user's tasks, in the trash or not. Raises `TaskNotFoundError`."""
-    return await _one(session, _of(user_id), task_id)
-
-
-def _of(user_id: str) -> Select[*tuple[Any, ...]]:
-    return select(*TASK_COLUMNS).where(col(Task.user_id) == user_id)
+    return await _one(session, all_of(user_id), task_id)
 
 
 async def _one(

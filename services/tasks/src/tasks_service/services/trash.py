@@ -1,14 +1,28 @@
 """What a user can do with what they deleted."""
 
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Uuid, any_, case, delete, literal, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Uuid,
+    any_,
+    case,
+    delete,
+    exists,
+    literal,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from tasks_service.errors import ListNotFoundError, TaskNotFoundError
-from tasks_service.models import Task, TaskList
+from tasks_service.models import Account, Task, TaskList
+from tasks_service.models.base import utc_time
 from tasks_service.schemas.list import ListPage, ListRead
 from tasks_service.schemas.query import PageQuery
 from tasks_service.schemas.task import TaskPage, TaskRead
@@ -185,3 +199,57 @@ async def _purge_some_tasks(session: AsyncSession, user_id: str) -> int:
         if not ids and not lists.all():
             await transaction.rollback()
     return len(ids)
+
+
+async def purge_old_tasks(session: AsyncSession, before: datetime, limit: int) -> int:
+    """Remove for good what a user put into the trash before then, `limit` tasks at most.
+
+    Returns how many; with 0 no user has any that is not writing at this moment.
+    """
+    return await _purge_old(session, Task, before, limit)
+
+
+async def purge_old_lists(session: AsyncSession, before: datetime, limit: int) -> int:
+    """Remove lists in the same way, those that no task is in any more."""
+    in_it = (col(Task.user_id) == col(TaskList.user_id), col(Task.list_id) == col(TaskList.id))
+    return await _purge_old(session, TaskList, before, limit, ~exists().where(*in_it))
+
+
+async def _purge_old(
+    session: AsyncSession,
+    table: type[Task] | type[TaskList],
+    before: datetime,
+    limit: int,
+    *conditions: ColumnElement[bool],
+) -> int:
+    async with session.begin() as transaction:
+        owner = _owner_of_oldest(table, before).where(*conditions)
+        user_id = await session.scalar(owner)
+        if user_id is None:
+            return 0
+        await next_version(session, user_id)
+        owned = col(table.user_id) == user_id
+        old = select(col(table.id)).where(owned, col(table.deleted_at) < before, *conditions)
+        purged = await session.scalars(
+            delete(table).where(owned, col(table.id).in_(old.limit(limit))).returning(col(table.id))
+        )
+        count = len(purged.all())
+        if count == 0:
+            # It came back from the trash before its owner was ours to change.
+            await transaction.rollback()
+        return count
+
+
+def _owner_of_oldest(
+    table: type[Task] | type[TaskList], before: datetime
+) -> Select[*tuple[Any, ...]]:
+    age = utc_time(f"{table.__tablename__}.deleted_at")
+    # Whoever is writing, or is tidied up after by another process, is passed over.
+    return (
+        select(col(Account.user_id))
+        .join(table, col(table.user_id) == col(Account.user_id))
+        .where(age < before.replace(tzinfo=None))
+        .order_by(age)
+        .limit(1)
+        .with_for_update(of=Account, skip_locked=True, key_share=True)
+    )
