@@ -96,7 +96,7 @@ async def measure_memory(tokens: int) -> None:
         Redis.from_url(f"redis://127.0.0.1:{free_port()}", retry=Retry(NoBackoff(), 0))
     )
     key, metrics = secrets.token_bytes(32), Metrics()
-    verifier = BelievingVerifier()
+    verifier = BelievingVerifier(metrics)
     trust = TrustWatch(verifier)
     authenticator = Authenticator(
         door=Door(SessionCookie("better-auth"), origins=()),
@@ -122,8 +122,8 @@ async def measure_memory(tokens: int) -> None:
 class BelievingVerifier(VerifierClient):
     """Believes every token, at once."""
 
-    def __init__(self) -> None:
-        super().__init__(AsyncClient(), ttl=30)
+    def __init__(self, metrics: Metrics) -> None:
+        super().__init__(AsyncClient(), ttl=30, metrics=metrics)
 
     async def verify(self, token: str, kind: CredentialKind, now: float) -> Verdict:  # noqa: ARG002 - whatever it is.
         """Return a verdict on another user's token each time."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+from starlette.responses import JSONResponse
 
 from devkit.ports import free_port
 from devkit.servers import Server
@@ -14,7 +15,7 @@ from gateway_service.main import create_app
 from gateway_service.settings import Settings
 
 if TYPE_CHECKING:
-    from gateway.tests.conftest import Clock, Entries, FakeVerifier, MakeGateway
+    from gateway.tests.conftest import Clock, EchoUpstream, Entries, FakeVerifier, MakeGateway
 
 MEMORY_SECONDS = 5
 Count = Callable[..., float]
@@ -159,3 +160,60 @@ async def test_a_taken_port_stops_the_start_with_one_line(
     assert message["type"] == "lifespan.startup.failed"
     assert f"METRICS_PORT {taken}" in message["message"]
     assert "\n" not in message["message"]
+
+
+@pytest.mark.spec("OBS-3")
+async def test_forwarded_requests_are_counted_by_the_route_that_the_service_behind_names(
+    make_gateway: "MakeGateway", upstream: "EchoUpstream", port: int, count: Count, token: str
+) -> None:
+    gateway = await make_gateway(metrics_port=port)
+    named = {"x-taskgate-route": "/api/v1/tasks/{task_id}"}
+    upstream.answer = JSONResponse({}, headers=named)
+
+    answer = await gateway.get("/api/v1/tasks/one?q=secret", token)
+    upstream.answer = None
+    await gateway.get("/api/v1/nowhere", token)
+    await gateway.get("/api/v1/tasks/one")
+    await gateway.me(token)
+
+    counts = [
+        count("taskgate_http_requests_total", method="GET", route=route, status=status)
+        for route, status in (
+            ("/api/v1/tasks/{task_id}", "200"),
+            ("/api/{path}", "200"),
+            ("/api/{path}", "401"),
+            ("/api/v1/me", "200"),
+        )
+    ]
+    assert counts == [1, 1, 1, 1]
+    assert "x-taskgate-route" not in answer.headers
+
+
+@pytest.mark.spec("OBS-4")
+async def test_services_behind_are_timed_and_their_failures_counted(
+    make_gateway: "MakeGateway",
+    upstream: "EchoUpstream",
+    verifier: "FakeVerifier",
+    port: int,
+    count: Count,
+    make_token: Callable[..., str],
+) -> None:
+    gateway = await make_gateway(metrics_port=port)
+    known = make_token()
+    await gateway.get("/api/v1/tasks", known)
+    await upstream.stop()
+    await verifier.stop()
+    await gateway.get("/api/v1/tasks", known)
+    await gateway.get("/api/v1/tasks", make_token())
+
+    waits = [
+        count("taskgate_upstream_wait_seconds_count", upstream=name)
+        for name in ("tasks", "auth-verifier")
+    ]
+    failures = [
+        count("taskgate_upstream_failures_total", upstream=name, code=code)
+        for name, code in (("tasks", "upstream_unavailable"), ("auth-verifier", "auth_unavailable"))
+    ]
+    assert waits == [1, 2]
+    assert failures == [1, 1]
+    assert count("taskgate_upstream_requests_in_flight") == 0

@@ -68,3 +68,16 @@ def test_every_variable_compose_reads_is_in_the_example() -> None:
     listed = set(re.findall(r"^([A-Z_]+)=", text, re.MULTILINE))
 
     assert read - {"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"} <= listed
+
+
+@pytest.mark.spec("OBS-1")
+def test_compose_sets_the_port_of_the_metrics_and_publishes_it_nowhere() -> None:
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+
+    assert {compose[name]["environment"]["METRICS_PORT"] for name in SERVICES} == {"9100"}
+    published = {
+        name: one["ports"]
+        for name, one in compose.items()
+        if "ports" in one and "profiles" not in one
+    }
+    assert published == {"gateway": ["${GATEWAY_BIND:-127.0.0.1}:${GATEWAY_PORT:-8080}:8000"]}

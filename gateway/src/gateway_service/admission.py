@@ -1,6 +1,7 @@
 """Who is let in: known callers and strangers, as long as they keep to their limits."""
 
 from dataclasses import dataclass
+from time import perf_counter
 
 from starlette.types import Scope
 
@@ -9,6 +10,7 @@ from gateway_service.authentication.callers import Caller
 from gateway_service.limits.limiter import Budget, Limiter
 from gateway_service.limits.limits import Limits
 from gateway_service.upstream.request import Header
+from service_kit.observed import record_of
 
 # Orchestrators ask often, and must never be refused.
 _HEALTH = frozenset(("/healthz", "/readyz"))
@@ -44,7 +46,12 @@ class Admission:
 
     async def admit(self, scope: Scope) -> Admitted:
         """Authenticate a request and take it from its user's budget."""
-        caller = await self._authenticator.authenticate(scope)
+        record, begun = record_of(scope), perf_counter()
+        try:
+            caller = await self._authenticator.authenticate(scope)
+        finally:
+            record.auth = perf_counter() - begun
+        record.user_id = caller.verdict.user_id
         budget = None if self._users is None else await self._users.spend(caller.verdict.user_id)
         return Admitted(caller, budget, self._users)
 

@@ -22,6 +22,8 @@ def client_address(scope: Scope, trusted: Sequence[Network]) -> str | None:
     if not peer:
         return None
     address: str = peer[0]
+    if not trusted:
+        return address
     for hop in _hops_backwards(scope["headers"]):
         if not _is_trusted(address, trusted) or not (claimed := _parsed(hop)):
             break

@@ -10,6 +10,7 @@ from gateway_service.upstream.errors import ClientDisconnectedError
 from gateway_service.upstream.exchange import Exchange
 from gateway_service.upstream.pool import UpstreamPool
 from gateway_service.upstream.request import Header, build_head
+from service_kit.observed import record_of
 
 _NONE: Mapping[str, int] = MappingProxyType({})
 
@@ -45,6 +46,6 @@ class Forwarder:
             await exchange.start(scope["method"], data)
             await exchange.relay(send)
         except ClientDisconnectedError:
-            return
+            record_of(scope).outcome = "client_gone"
         finally:
             exchange.close()

@@ -1,5 +1,7 @@
 """The door itself: every request under /api/ is authenticated and forwarded, as plain ASGI."""
 
+from time import perf_counter
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway_service.admission import Admission, Admitted
@@ -7,13 +9,18 @@ from gateway_service.authentication.revocations import Revocations
 from gateway_service.authentication.verdicts import Verdict
 from gateway_service.errors import LogoutUnavailableError, RemovalUnconfirmedError
 from gateway_service.forwarding import Forwarder
+from gateway_service.metrics import Metrics
 from gateway_service.upstream.errors import UpstreamFailedError
 from gateway_service.upstream.request import Header
 from service_kit.cost import HEADER as COST_HEADER
 from service_kit.errors import NotFoundError, ServiceError, send_problem
-from service_kit.request_id import HEADER, current_request_id
+from service_kit.observed import ROUTE_HEADER, record_of
+from service_kit.request_id import HEADER
+from service_kit.trace_context import outgoing_trace, traced
 
 _FORWARDED_PREFIX = "/api/"
+# What is told of a request under it as long as the service behind has not named its own route.
+_ROUTE = "/api/{path}"
 # What the gateway answers itself, once it knows the caller.
 _OWN = frozenset(("/api/v1/me", "/api/v1/auth/logout", "/api/v1/auth/logout-all"))
 # What takes all of its caller's tokens along, once it is done.
@@ -35,19 +42,21 @@ class Gateway:
     `control` also answers the few of `_OWN`, with the caller's verdict in the request's state.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a part of the door, given by name.
         self,
         control: ASGIApp,
         *,
         admission: Admission,
         forwarder: Forwarder,
         revocations: Revocations,
+        metrics: Metrics,
         public_url: str,
     ) -> None:
         self._control = control
         self._admission = admission
         self._forwarder = forwarder
         self._revocations = revocations
+        self._metrics = metrics
         self._public_url = public_url
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -60,11 +69,12 @@ class Gateway:
                 await self._serve(scope, receive, send)
             else:
                 await self._admission.admit_stranger(scope)
-                await self._control(_under_its_id(scope), receive, send)
+                await self._control(scope, receive, send)
         except ServiceError as error:
             await send_problem(error, scope, receive, send, self._public_url)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        record_of(scope).route = _ROUTE
         admitted = await self._admission.admit(scope)
 
         async def tell(message: Message) -> None:
@@ -74,8 +84,9 @@ class Gateway:
 
         try:
             if scope["path"] in _OWN:
-                state = {**scope.get("state", {}), "verdict": admitted.caller.verdict}
-                await self._control({**_under_its_id(scope), "state": state}, receive, tell)
+                record_of(scope).route = scope["path"]
+                scope["state"] = {**scope.get("state", {}), "verdict": admitted.caller.verdict}
+                await self._control(scope, receive, tell)
             else:
                 await self._forward(admitted, scope, receive, tell)
         except _InsteadError as instead:
@@ -92,19 +103,26 @@ class Gateway:
             raise NotFoundError
         removes_account = scope["method"] == "DELETE" and path.removesuffix("/") == _ACCOUNT
 
+        metrics, record, begun = self._metrics, record_of(scope), perf_counter()
+
         async def relay(message: Message) -> None:
             if message["type"] == "http.response.start":
                 if message["status"] == _UNAUTHORIZED:
                     # About our signature: to the client it would mean "sign in again".
+                    metrics.count_failed_forwarding(UpstreamFailedError.code)
                     raise _InsteadError(UpstreamFailedError(_UNTRUSTED))
+                record.upstream = perf_counter() - begun
+                metrics.observe_tasks(record.upstream)
+                record.route = _take_route(message) or _ROUTE
                 if removes_account and message["status"] in _SUCCESS:
                     await self._revoke_all(admitted.caller.verdict)
                 _charge(message, admitted)
             await send(message)
 
-        ours: Header = (_REQUEST_ID, current_request_id().encode())
-        headers = (*admitted.caller.identity_headers, ours)
-        await self._forwarder.forward(scope, receive, relay, headers)
+        ours: Header = (_REQUEST_ID, record.request_id.encode())
+        with metrics.forwarding(record), traced("forward"):
+            headers = (*admitted.caller.identity_headers, ours, *outgoing_trace())
+            await self._forwarder.forward(scope, receive, relay, headers)
 
     async def _revoke_all(self, verdict: Verdict) -> None:
         # No sooner: a removal that failed would have locked its user out.
@@ -125,10 +143,14 @@ class _InsteadError(Exception):
         self.error = error
 
 
-def _under_its_id(scope: Scope) -> Scope:
-    # The control application gives ids too; offered first, ours is the one it takes.
-    offered: Header = (_REQUEST_ID, current_request_id().encode())
-    return {**scope, "headers": [offered, *scope["headers"]]}
+def _take_route(message: Message) -> str | None:
+    """Return the template by which the service behind names its route, and hide it."""
+    for header in message["headers"]:
+        if header[0] == ROUTE_HEADER:
+            message["headers"] = [other for other in message["headers"] if other is not header]
+            template: str = header[1].decode("latin-1")
+            return template
+    return None
 
 
 def _charge(message: Message, admitted: Admitted) -> None:

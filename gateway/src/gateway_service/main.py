@@ -1,8 +1,9 @@
 """The application: `uvicorn --factory gateway_service.main:create_app`."""
 
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 
 from fastapi import FastAPI
 from starlette.middleware.errors import ServerErrorMiddleware
@@ -13,6 +14,7 @@ from starlette.types import ASGIApp
 from gateway_service.admission import Admission
 from gateway_service.api import auth, me
 from gateway_service.authentication.trust_watch import PERIOD_SECONDS
+from gateway_service.client_address import client_address
 from gateway_service.cors import Cors
 from gateway_service.forwarding import Forwarder
 from gateway_service.gateway import Gateway
@@ -21,12 +23,14 @@ from gateway_service.pages.site import load_site
 from gateway_service.parts import Parts
 from gateway_service.public_document import PublicDocument
 from gateway_service.settings import Settings
+from service_kit.access_log import AccessLog
 from service_kit.api import Lifespan, ServiceApi
 from service_kit.errors import InternalError, problem_response
 from service_kit.health import set_readiness_checks
 from service_kit.logs import configure_logging
-from service_kit.request_id import RequestIdMiddleware
+from service_kit.observed import Observed, Observer
 from service_kit.settings import load_settings
+from service_kit.tracing import tracers
 
 SERVICE = "gateway"
 BODY_LIMIT_BYTES = 1024 * 1024
@@ -83,12 +87,13 @@ def create_app(
         admission=Admission(parts.authenticator, parts.limits),
         forwarder=Forwarder(parts.pool, body_limit=BODY_LIMIT_BYTES, body_limits=BODY_LIMITS_BYTES),
         revocations=parts.revocations,
+        metrics=parts.metrics,
         public_url=settings.public_url,
     )
-    return _surround(gateway, settings)
+    return _surround(gateway, settings, _observers(settings, parts))
 
 
-def _surround(gateway: ASGIApp, settings: Settings) -> ASGIApp:
+def _surround(gateway: ASGIApp, settings: Settings, observers: Sequence[Observer]) -> ASGIApp:
     """Put what every answer has around it: an id, CORS headers, a problem instead of a crash."""
 
     async def answer_crash(_request: Request, _error: Exception) -> Response:
@@ -96,4 +101,10 @@ def _surround(gateway: ASGIApp, settings: Settings) -> ASGIApp:
 
     guarded = ServerErrorMiddleware(gateway, handler=answer_crash)
     cors = Cors(guarded, origins=settings.cors_origins, public_url=settings.public_url)
-    return RequestIdMiddleware(cors)
+    return Observed(cors, observers, tells_timing=True)
+
+
+def _observers(settings: Settings, parts: Parts) -> list[Observer]:
+    client_of = partial(client_address, trusted=settings.trusted_proxies)
+    log = [AccessLog(SERVICE, client_of)] if settings.access_log else []
+    return [parts.metrics, *log, *tracers(SERVICE)]

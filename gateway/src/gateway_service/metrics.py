@@ -1,20 +1,27 @@
-"""What the gateway counts, and the inner port where Prometheus finds it."""
+"""What the gateway counts besides what every service does."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector, start_http_server
+from prometheus_client import Counter, Histogram
 
-from service_kit.api import StartupError
+from gateway_service.upstream.errors import (
+    UpstreamFailedError,
+    UpstreamTimeoutError,
+    UpstreamUnavailableError,
+)
+from service_kit import metrics
+from service_kit.observed import Record
+
+_TASKS = "tasks"
+_FAILURES = (UpstreamFailedError, UpstreamTimeoutError, UpstreamUnavailableError)
 
 
-class Metrics:
-    """The counters of one gateway process."""
+class Metrics(metrics.Metrics):
+    """The figures of one gateway process."""
 
     def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        ProcessCollector(registry=self.registry)
+        super().__init__()
         self._lookups = Counter(
             "taskgate_verdict_cache_requests",
             "Looks for a verdict, by layer (memory, redis) and what came of it "
@@ -28,9 +35,33 @@ class Metrics:
             ["reason"],
             registry=self.registry,
         )
-        # Looked up once: these two are counted on every request.
+        entries = metrics.gauge(
+            "taskgate_verdict_cache_entries", "Verdicts kept in process.", self.registry
+        )
+        waits = Histogram(
+            "taskgate_upstream_wait_seconds",
+            "How long services behind took to begin their answer.",
+            ["upstream"],
+            buckets=metrics.SECONDS,
+            registry=self.registry,
+        )
+        self._failures = Counter(
+            "taskgate_upstream_failures",
+            "Requests that a service behind failed, by error code.",
+            ["upstream", "code"],
+            registry=self.registry,
+        )
+        self._forwarding = metrics.gauge(
+            "taskgate_upstream_requests_in_flight",
+            "Requests under way to the tasks service.",
+            self.registry,
+        )
+        # Looked up once: these are told of every request.
         self.count_remembered = self._lookups.labels("memory", "hit").inc
         self.count_forgotten = self._lookups.labels("memory", "miss").inc
+        self.show_entries = entries.set
+        self.observe_tasks = waits.labels(_TASKS).observe
+        self.observe_verifier = waits.labels("auth-verifier").observe
 
     def count_stored(self, result: str) -> None:
         """Count a look into Redis."""
@@ -40,32 +71,24 @@ class Metrics:
         """Count a request that was let in by nothing."""
         self._refusals.labels(reason).inc()
 
-    def watch_entries(self, number: Callable[[], float]) -> None:
-        """Show how many verdicts are in process."""
-        gauge = Gauge(
-            "taskgate_verdict_cache_entries",
-            "Verdicts kept in process.",
-            registry=self.registry,
-        )
-        gauge.set_function(number)
+    def count_failure(self, upstream: str, code: str) -> None:
+        """Count a request that a service behind failed."""
+        self._failures.labels(upstream, code).inc()
 
+    def count_failed_forwarding(self, code: str) -> None:
+        """Count a request that the tasks service failed."""
+        self.count_failure(_TASKS, code)
 
-@asynccontextmanager
-async def served(metrics: Metrics, port: int | None) -> AsyncIterator[None]:
-    """Serve the metrics under /metrics on a port of their own, if there is one.
-
-    Raises `StartupError` if the port is taken.
-    """
-    if port is None:
-        yield
-        return
-    try:
-        server, thread = start_http_server(port, registry=metrics.registry)
-    except OSError as error:
-        raise StartupError(f"METRICS_PORT {port}: {error.strerror}.") from error
-    try:
-        yield
-    finally:
-        await asyncio.to_thread(server.shutdown)
-        server.server_close()
-        thread.join()
+    @contextmanager
+    def forwarding(self, record: Record) -> Iterator[None]:
+        """Count a request that is under way to tasks, and whether tasks fails it."""
+        self._forwarding.inc()
+        try:
+            yield
+            if record.status is not None and not record.complete and record.outcome is None:
+                self.count_failed_forwarding(UpstreamFailedError.code)
+        except _FAILURES as error:
+            self.count_failed_forwarding(error.code)
+            raise
+        finally:
+            self._forwarding.dec()

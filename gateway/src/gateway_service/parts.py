@@ -19,31 +19,32 @@ from gateway_service.authentication.verdict_source import VerdictSource
 from gateway_service.authentication.verdict_store import VerdictStore
 from gateway_service.authentication.verifier_client import VerifierClient
 from gateway_service.limits.limits import make_limits
-from gateway_service.metrics import Metrics, served
+from gateway_service.metrics import Metrics
 from gateway_service.redis_link import RedisLink
 from gateway_service.settings import Settings
 from gateway_service.upstream.pool import UpstreamPool
 from service_kit.health import Check
+from service_kit.metrics import served
 
 
 class Parts:
     """The parts of one gateway process; they do their work inside `async with running()`."""
 
     def __init__(self, settings: Settings, clock: Callable[[], float], trust_period: float) -> None:
+        self.metrics = Metrics()
         self.pool = UpstreamPool(settings.tasks_url, timeouts=settings.upstream_timeouts)
         self.tasks = _http(settings.tasks_url)
         self._verifier = _http(settings.auth_verifier_url)
         self._redis = _redis(settings)
-        self._metrics = Metrics()
         self._metrics_port = settings.metrics_port
         link = RedisLink(self._redis)
-        verifier = VerifierClient(self._verifier, settings.verdict_ttl_seconds)
+        verifier = VerifierClient(self._verifier, settings.verdict_ttl_seconds, self.metrics)
         self._trust = TrustWatch(verifier, trust_period)
         self.revocations = Revocations(
             link, refuse_unknown=settings.unknown_revocation == "refuse", clock=clock
         )
         self._source = VerdictSource(
-            store=VerdictStore(link, settings.keys, self._metrics),
+            store=VerdictStore(link, settings.keys, self.metrics),
             verifier=verifier,
             trust=self._trust,
             revocations=self.revocations,
@@ -56,11 +57,11 @@ class Parts:
                 settings.verdict_memory_entries,
                 key=settings.keys[0],
                 trust=self._trust,
-                metrics=self._metrics,
+                metrics=self.metrics,
                 clock=clock,
             ),
             source=self._source,
-            refusals=Refusals(self._metrics, settings.trusted_proxies),
+            refusals=Refusals(self.metrics, settings.trusted_proxies),
             strangers=self.limits.strangers,
         )
 
@@ -73,7 +74,7 @@ class Parts:
                 stack.push_async_callback(client.aclose)
             stack.push_async_callback(self._source.aclose)
             stack.push_async_callback(self.limits.aclose)
-            await stack.enter_async_context(served(self._metrics, self._metrics_port))
+            await stack.enter_async_context(served(self.metrics.registry, self._metrics_port))
             await stack.enter_async_context(self._trust.kept_up())
             await stack.enter_async_context(self.revocations.kept_informed(self._redis))
             yield

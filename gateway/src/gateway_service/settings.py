@@ -114,7 +114,7 @@ class Settings(ServiceSettings):
     unknown_revocation: Literal["accept", "refuse"] = Field(
         default="accept", description="What becomes of tokens that Redis cannot be asked about."
     )
-    metrics_port: int | None = Field(default=None, ge=1, le=65_535)
+    gateway_workers: int = Field(default=1, ge=1, le=64, description="Processes on one port.")
     verdict_ttl_seconds: int = Field(default=30, ge=1, le=30)
     verdict_memory_entries: int = Field(default=50_000, ge=1, description="About 1.5 kB each.")
     rate_limit_user: RateLimit = 3000

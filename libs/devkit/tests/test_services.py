@@ -1,5 +1,6 @@
 """What the services of a system are given."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -45,3 +46,22 @@ def test_what_is_wrong_with_the_issuers_file_is_left_to_the_verifier(
     given = _services(file).verifier().environment
 
     assert given["AUTH_ISSUERS_FILE"] == str(file)
+
+
+def test_on_one_machine_each_service_has_a_port_for_metrics_of_its_own(tmp_path: Path) -> None:
+    services = replace(_services(tmp_path / "none"), settings={"METRICS_PORT": "9100"})
+
+    ports = [
+        program.environment["METRICS_PORT"]
+        for program in (services.gateway(), services.verifier(), services.tasks())
+    ]
+
+    assert ports == ["9100", "9101", "9102"]
+
+
+@pytest.mark.spec("OBS-6")
+def test_a_service_of_several_workers_is_served_as_in_its_image(tmp_path: Path) -> None:
+    services = replace(_services(tmp_path / "none"), settings={"TASKS_WORKERS": "2"})
+
+    assert "TASKS_WORKERS" in services.tasks().command
+    assert "uvicorn" in services.gateway().command

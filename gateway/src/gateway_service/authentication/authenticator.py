@@ -9,6 +9,7 @@ from gateway_service.authentication.refusals import Refusals
 from gateway_service.authentication.verdict_source import VerdictSource
 from gateway_service.errors import RefusalError
 from gateway_service.limits.strangers import Strangers
+from service_kit.observed import record_of
 
 
 class Authenticator:
@@ -35,12 +36,14 @@ class Authenticator:
         Raises a `RefusalError`, or `RateLimitedError` in the place of one too many.
         """
         credential: Credential | None = None
+        record = record_of(scope)
         try:
             credential = self._door.credential_of(scope)
             caller = self._callers.get(credential)
+            record.verdict = "memory"
             if caller is None:
                 self._strangers.check(scope)
-                verdict = await self._source.get(credential)
+                verdict, record.verdict = await self._source.get(credential)
                 caller = self._callers.put(credential, verdict)
             self._source.check(caller.verdict)
         except RefusalError as error:

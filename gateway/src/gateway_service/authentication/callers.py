@@ -44,7 +44,6 @@ class Callers:
         self._metrics = metrics
         self._clock = clock
         self._callers: OrderedDict[str, Caller] = OrderedDict()
-        metrics.watch_entries(lambda: len(self._callers))
 
     def get(self, credential: Credential) -> Caller | None:
         """Return the caller, unless what is known has gone stale."""
@@ -68,6 +67,7 @@ class Callers:
         if len(self._callers) > self._capacity:
             # All live equally long, so the oldest is also the next to go stale.
             self._callers.popitem(last=False)
+        self._metrics.show_entries(len(self._callers))
         return caller
 
     def _introduced(self, verdict: Verdict) -> Caller:

@@ -1,6 +1,7 @@
 """Where the verdict on a token comes from, and whether it still lets in."""
 
 from collections.abc import Callable
+from typing import TypeAlias
 
 from gateway_service.authentication.credentials import Credential, check_form
 from gateway_service.authentication.revocations import Revocations
@@ -9,6 +10,9 @@ from gateway_service.authentication.trust_watch import TrustWatch
 from gateway_service.authentication.verdict_store import VerdictStore
 from gateway_service.authentication.verdicts import Verdict
 from gateway_service.authentication.verifier_client import VerifierClient
+from service_kit.observed import Verdict as FoundIn
+
+Found: TypeAlias = tuple[Verdict, FoundIn]
 
 
 class VerdictSource:
@@ -28,10 +32,12 @@ class VerdictSource:
         self._trust = trust
         self._revocations = revocations
         self._clock = clock
-        self._flights: SingleFlight[Verdict] = SingleFlight()
+        self._flights: SingleFlight[Found] = SingleFlight()
 
-    async def get(self, credential: Credential) -> Verdict:
-        """Return the verdict on a token; its revocation, if there is one, is known afterwards.
+    async def get(self, credential: Credential) -> Found:
+        """Return the verdict on a token and where it was found.
+
+        Its revocation, if there is one, is known afterwards.
 
         Raises a `TokenRefusedError` or `AuthUnavailableError`.
         """
@@ -47,12 +53,14 @@ class VerdictSource:
         """End the verifications under way."""
         await self._flights.aclose()
 
-    async def _look_up(self, credential: Credential, token: str) -> Verdict:
+    async def _look_up(self, credential: Credential, token: str) -> Found:
+        found: FoundIn = "redis"
         verdict = await self._store.get(credential, self._clock())
         if verdict is None or not self._trust.holds(verdict):
+            found = "verifier"
             # The time before asking: a verdict is never older than it says.
             verdict = await self._verifier.verify(token, credential.kind, self._clock())
             self._trust.notice(verdict)
             await self._store.put(credential, verdict)
         await self._revocations.learn(verdict)
-        return verdict
+        return verdict, found

@@ -1,6 +1,7 @@
 """How the gateway asks the auth-verifier about a token, and whether its verdicts still hold."""
 
 import asyncio
+from time import perf_counter
 from typing import Literal
 
 import httpx
@@ -15,10 +16,13 @@ from gateway_service.errors import (
     TokenInvalidError,
     TokenRefusedError,
 )
+from gateway_service.metrics import Metrics
 from service_kit.request_id import current_request_id
+from service_kit.trace_context import outgoing_trace, traced
 
 # The verifier may have to fetch keys first, for which it takes up to 3 s itself.
 TIMEOUT_SECONDS = 5.0
+_UPSTREAM = "auth-verifier"
 
 _REFUSALS: dict[str, type[TokenRefusedError]] = {
     kind.code: kind for kind in (TokenInvalidError, TokenExpiredError)
@@ -43,9 +47,10 @@ class _Trust(BaseModel):
 class VerifierClient:
     """Asks the verifier that `http` (its base URL set) leads to; verdicts go stale after `ttl`."""
 
-    def __init__(self, http: httpx.AsyncClient, ttl: float) -> None:
+    def __init__(self, http: httpx.AsyncClient, ttl: float, metrics: Metrics) -> None:
         self._http = http
         self._ttl = ttl
+        self._metrics = metrics
 
     async def verify(self, token: str, kind: CredentialKind, now: float) -> Verdict:
         """Return the verdict on a token as of `now`.
@@ -53,13 +58,19 @@ class VerifierClient:
         Raises a `TokenRefusedError` with the verifier's own words, or `AuthUnavailableError`
         whenever the answer is anything but a clear yes or no.
         """
+        begun = perf_counter()
         try:
-            async with asyncio.timeout(TIMEOUT_SECONDS):
-                answer = await self._http.post(
-                    "/internal/v1/verify",
-                    json={"token": token, "kind": kind},
-                    headers={"X-Request-Id": current_request_id()},
-                )
+            return await self._ask(token, kind, now)
+        except AuthUnavailableError as error:
+            self._metrics.count_failure(_UPSTREAM, error.code)
+            raise
+        finally:
+            self._metrics.observe_verifier(perf_counter() - begun)
+
+    async def _ask(self, token: str, kind: CredentialKind, now: float) -> Verdict:
+        try:
+            with traced("verify"):
+                answer = await self._post(token, kind)
             if answer.status_code == httpx.codes.OK:
                 times = {"verified_at": now, "stale_at": now + self._ttl}
                 return VERDICTS.validate_python({**answer.json(), **times})
@@ -70,6 +81,13 @@ class VerifierClient:
         except (httpx.HTTPError, TimeoutError, ValidationError, ValueError, TypeError) as error:
             raise AuthUnavailableError from error
         raise _REFUSALS[refusal.code](refusal.detail, refusal.cause())
+
+    async def _post(self, token: str, kind: CredentialKind) -> httpx.Response:
+        headers = [(b"x-request-id", current_request_id().encode()), *outgoing_trace()]
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            return await self._http.post(
+                "/internal/v1/verify", json={"token": token, "kind": kind}, headers=headers
+            )
 
     async def trust_version(self) -> str:
         """Return what the verifier's verdicts rest on. Raises `AuthUnavailableError`."""

@@ -73,7 +73,8 @@ class Exchange:
     async def relay(self, send: Send) -> None:
         """Send the answer to the client, whole or as far as it comes.
 
-        An answer that breaks off is left without its end, for the server to close on.
+        An answer that breaks off is left without its end, for the server to close on. Raises
+        `ClientDisconnectedError` when the client does not take it.
         """
         answer = self._answer
         head: Message = {
@@ -90,8 +91,11 @@ class Exchange:
         try:
             await self._send(send, head)
             await self._stream(send)
-        except (ServiceError, TimeoutError) as error:
+        except ServiceError as error:
             _log.warning("answer cut short: %s", error)
+        except TimeoutError as error:
+            _log.warning("answer cut short: %s", error)
+            raise ClientDisconnectedError from error
 
     def close(self) -> None:
         """End the exchange wherever it stands, and give its connection back."""

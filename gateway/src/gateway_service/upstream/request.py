@@ -21,6 +21,8 @@ _DROPPED = _FRAMING | {
     *(b"authorization", b"cookie", b"expect", b"host"),
     # Only the gateway says who is calling, and from where.
     *(b"forwarded", b"x-real-ip", b"x-request-id"),
+    # Read and sent anew: one that is malformed goes no further.
+    *(b"traceparent", b"tracestate"),
 }
 _DROPPED_PREFIXES = (b"proxy", b"x-forwarded", b"x-identity", b"x-user")
 # Methods whose empty body is stated, as RFC 9110 §8.6 asks.

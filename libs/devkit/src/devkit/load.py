@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ import httpx
 _TASKS = "/api/v1/tasks"
 _PAGE = 200
 _OK = 400
+_UNAVAILABLE = 503
 # A user who never paused would take from the system the time to start again.
 _PAUSE_SECONDS = 0.05
 _BALANCER_SECONDS = 0.3
@@ -21,13 +23,18 @@ _BALANCER_SECONDS = 0.3
 class Load:
     """What happened: `written` holds the ids of acknowledged tasks by user.
 
-    `failures` are the requests that got no answer or an error, in words.
+    `failures` are the requests that got no answer or an error, in words; `kinds` counts them by
+    what a client can tell: status and code, or how the connection broke. `foreign` are the answers
+    that showed a user what another wrote.
     """
 
     written: dict[str, list[str]] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
     answered: int = 0
+    foreign: int = 0
+    kinds: Counter[str] = field(default_factory=Counter)
     longest_silence: float = 0.0
+    last_failure: float = 0.0
     _last_answer: float = field(default_factory=time.monotonic)
     _more: asyncio.Condition = field(default_factory=asyncio.Condition)
 
@@ -41,8 +48,10 @@ class Load:
         """Count one request."""
         if isinstance(answer, Exception):
             self.failures.append(f"{type(answer).__name__}: {answer}")
+            self._fail(type(answer).__name__)
         elif answer.status_code >= _OK:
             self.failures.append(f"{answer.status_code} {answer.text}")
+            self._fail(_kind(answer))
         else:
             now = time.monotonic()
             self.longest_silence = max(self.longest_silence, now - self._last_answer)
@@ -51,15 +60,22 @@ class Load:
             async with self._more:
                 self._more.notify_all()
 
+    def _fail(self, kind: str) -> None:
+        self.kinds[kind] += 1
+        self.last_failure = time.monotonic()
+
 
 @asynccontextmanager
 async def load(
-    urls: Sequence[str], headers: Callable[[str], Mapping[str, str]], users: int = 6
+    urls: Sequence[str],
+    headers: Callable[[str], Mapping[str, str]],
+    users: int = 6,
+    patience: float = 5.0,
 ) -> AsyncIterator[Load]:
     """Let users work through the gateways at `urls` for the length of the block.
 
-    `headers` gives those of a user. Of several gateways they take the ready ones in turn, as
-    behind a balancer.
+    `headers` gives those of a user, who waits `patience` seconds for an answer. Of several
+    gateways they take the ready ones in turn, as behind a balancer.
     """
     seen = Load()
     done = asyncio.Event()
@@ -70,7 +86,8 @@ async def load(
             group.create_task(balancer.follow(done))
         for _ in range(users):
             user_id = f"user-{secrets.token_hex(8)}"
-            group.create_task(_work(seen, done, balancer, user_id, headers(user_id)))
+            client = _client(headers(user_id), patience)
+            group.create_task(_work(seen, done, balancer, user_id, client))
         try:
             yield seen
         finally:
@@ -128,24 +145,41 @@ class _Balancer:
             return False
 
 
-async def _work(
-    seen: Load, done: asyncio.Event, balancer: _Balancer, user_id: str, headers: Mapping[str, str]
-) -> None:
+def _client(headers: Mapping[str, str], patience: float) -> httpx.AsyncClient:
     # Idle connections end before the server ends them, as in any client that is to lose nothing.
     limits = httpx.Limits(keepalive_expiry=2)
-    written = seen.written.setdefault(user_id, [])
-    async with httpx.AsyncClient(headers=headers, limits=limits, trust_env=False) as client:
+    return httpx.AsyncClient(headers=headers, limits=limits, timeout=patience, trust_env=False)
+
+
+async def _work(
+    seen: Load, done: asyncio.Event, balancer: _Balancer, user_id: str, client: httpx.AsyncClient
+) -> None:
+    written, title = seen.written.setdefault(user_id, []), f"Written by {user_id}"
+    async with client:
         while not done.is_set():
             url = balancer.choose() + _TASKS
             try:
-                created = await client.post(url, json={"title": "Written under load"})
+                created = await client.post(url, json={"title": title})
                 if created.is_success:
                     written.append(created.json()["id"])
                 await seen.note(created)
-                await seen.note(await client.get(url, params={"limit": "1"}))
+                listed = await client.get(url, params={"limit": "1"})
+                if listed.is_success:
+                    items = listed.json()["items"]
+                    seen.foreign += any(task["title"] != title for task in items)
+                await seen.note(listed)
             except httpx.TransportError as error:
                 await seen.note(error)
             await _pause(done, _PAUSE_SECONDS)
+
+
+def _kind(answer: httpx.Response) -> str:
+    try:
+        kind = f"{answer.status_code} {answer.json()['code']}"
+    except (ValueError, KeyError, TypeError):
+        return f"{answer.status_code} that is no problem"
+    unsaid = answer.status_code == _UNAVAILABLE and "retry-after" not in answer.headers
+    return f"{kind} without Retry-After" if unsaid else kind
 
 
 async def _pause(done: asyncio.Event, seconds: float) -> None:

@@ -10,7 +10,7 @@ from devkit.process import Program
 from devkit.readiness import answers_http
 
 # Read by what every service is built on: logging, tracing, trusted certificates.
-_EVERY_SERVICE = ("LOG_LEVEL", "SSL_CERT_FILE", "SSL_CERT_DIR")
+_EVERY_SERVICE = ("LOG_LEVEL", "ACCESS_LOG", "SSL_CERT_FILE", "SSL_CERT_DIR")
 _EVERY_SERVICE_PREFIX = "OTEL_"
 _VERIFIER = (
     "BETTER_AUTH_URL",
@@ -26,16 +26,20 @@ _VERIFIER = (
     "https_proxy",
     "no_proxy",
 )
-_TASKS = ("DATABASE_POOL_SIZE", "HOUSEKEEPING_SECONDS")
+_TASKS = ("DATABASE_POOL_SIZE", "HOUSEKEEPING_SECONDS", "TASKS_WORKERS")
+_WORKERS = ("GATEWAY_WORKERS", "TASKS_WORKERS")
+_METRICS_PORT = "METRICS_PORT"
+# On one machine each service needs a port of its own: these come on top of METRICS_PORT.
+_METRICS_STEPS = {"gateway": 0, "auth-verifier": 1, "tasks": 2}
 _RATE_LIMITS = ("RATE_LIMIT_USER", "RATE_LIMIT_ADDRESS", "RATE_LIMIT_FAILURES")
 # Tests are many requests from one address; those of the limits set them.
 NO_LIMITS = dict.fromkeys(_RATE_LIMITS, "0")
 _GATEWAY = (
+    "GATEWAY_WORKERS",
     "CORS_ORIGINS",
     "BETTER_AUTH_COOKIE_PREFIX",
     "TRUSTED_PROXIES",
     "UNKNOWN_REVOCATION",
-    "METRICS_PORT",
     "VERDICT_TTL_SECONDS",
     "VERDICT_MEMORY_ENTRIES",
     *_RATE_LIMITS,
@@ -114,18 +118,30 @@ class Services:
             for name, value in self.settings.items()
             if name.startswith(_EVERY_SERVICE_PREFIX)
         }
+        given = {
+            "PUBLIC_URL": self.public_url,
+            **shared,
+            **self._metrics_port(name),
+            **environment,
+            **self.extra.get(name, {}),
+        }
+        factory = f"{package}.main:create_app"
+        workers = next((one for one in _WORKERS if given.get(one, "1") != "1"), None)
         return Program(
             name=name,
-            command=uvicorn(f"{package}.main:create_app", port),
+            command=serve(factory, port, workers) if workers else uvicorn(factory, port),
             ready=answers_http(port, "/healthz"),
-            environment={
-                "PUBLIC_URL": self.public_url,
-                **shared,
-                **environment,
-                **self.extra.get(name, {}),
-            },
+            environment=given,
             before=before,
         )
+
+    def _metrics_port(self, name: str) -> dict[str, str]:
+        first = self.settings.get(_METRICS_PORT)
+        if not first or name not in _METRICS_STEPS:
+            return {}
+        # A value that is no number is left to the service, which names the mistake.
+        port = str(int(first) + _METRICS_STEPS[name]) if first.isdigit() else first
+        return {_METRICS_PORT: port}
 
     def _optional(self, *names: str) -> dict[str, str]:
         return {name: self.settings[name] for name in names if self.settings.get(name)}
@@ -140,6 +156,15 @@ def uvicorn(factory: str, port: int) -> list[str]:
     edge = ["--http", "service_kit.edge:GuardedProtocol", "--ws", "none"]
     end = ["--timeout-graceful-shutdown", "10"]
     return [sys.executable, "-m", "uvicorn", *address, *manners, *edge, *end]
+
+
+def serve(factory: str, port: int, workers: str) -> list[str]:
+    """Return the command that serves with as many processes as the variable `workers` says."""
+    address = ["--host", LOOPBACK, "--port", str(port)]
+    return [
+        *(sys.executable, "-m", "service_kit.serve", factory, "--workers-from", workers),
+        *address,
+    ]
 
 
 def url(port: int) -> str:

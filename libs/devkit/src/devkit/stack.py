@@ -68,6 +68,10 @@ class Stack:
         """Let a part go on after `pause`."""
         self._supervisor.send(part, signal.SIGCONT)
 
+    def pid(self, part: str) -> int:
+        """Return the pid of a part, which changes when it is started again."""
+        return self._supervisor.pid(part)
+
     def log(self, part: str) -> str:
         """Return all a part has written."""
         return self._logs.read(part)

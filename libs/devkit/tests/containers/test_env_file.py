@@ -22,6 +22,7 @@ def test_secrets_are_random_and_for_their_owner_only(tmp_path: Path) -> None:
             "DATABASE_PASSWORD",
             "POSTGRES_PASSWORD",
             "REDIS_PASSWORD",
+            "GRAFANA_PASSWORD",
         }
     )
     every = [*one.values(), *two.values()]

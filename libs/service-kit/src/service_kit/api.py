@@ -1,7 +1,7 @@
 """The FastAPI application every service starts from."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from typing import Any
 
@@ -10,8 +10,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service_kit.errors import install_error_handlers
 from service_kit.health import router as health_router
+from service_kit.observed import Observed, Observer
 from service_kit.problems import add_problem_schema
-from service_kit.request_id import RequestIdMiddleware
 from service_kit.settings import ServiceSettings
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
@@ -22,7 +22,14 @@ class StartupError(Exception):
 
 
 class ServiceApi(FastAPI):
-    """A FastAPI with our errors, request id and health, and nothing that redirects."""
+    """A FastAPI with our errors, request id and health, and nothing that redirects.
+
+    `observers` are told of every request, and a service behind the gateway `tells_route`s; both
+    are set before the first request.
+    """
+
+    observers: Sequence[Observer] = ()
+    tells_route = False
 
     def __init__(self, *, title: str, description: str, lifespan: Lifespan | None = None) -> None:
         super().__init__(
@@ -52,7 +59,8 @@ class ServiceApi(FastAPI):
 
     def build_middleware_stack(self) -> ASGIApp:
         """Put the request id outside everything, so that a 500 carries it too."""
-        return RequestIdMiddleware(super().build_middleware_stack())
+        app = super().build_middleware_stack()
+        return Observed(app, self.observers, tells_route=self.tells_route)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection (ASGI); a `StartupError` ends the start with its one line."""

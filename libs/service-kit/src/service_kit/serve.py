@@ -1,10 +1,13 @@
 """`python -m service_kit.serve tasks_service.main:create_app`: serve as our images do.
 
-The port is 8000. SIGTERM ends it without a lost request: see `DrainingProtocol`. SIGUSR1 announces
-the end: it serves on, but `/readyz` answers 503, so that whoever balances the load turns to others.
+The port is 8000; `--workers-from TASKS_WORKERS` names the variable that says in how many processes.
+SIGTERM ends it without a lost request: see `DrainingProtocol`. SIGUSR1 announces the end: it serves
+on, but `/readyz` answers 503, so that whoever balances the load turns to others.
 """
 
+import argparse
 import asyncio
+import os
 import signal
 import socket
 import sys
@@ -17,6 +20,7 @@ from uvicorn.server import ServerState
 
 from service_kit.edge import GuardedProtocol
 from service_kit.health import LEAVING
+from service_kit.workers import Worker, Workers, shared_figures
 
 Factory: TypeAlias = str | Callable[[], ASGIApp]
 
@@ -84,29 +88,76 @@ class DrainingServer(uvicorn.Server):
         asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, self.leave)
 
 
+class DrainingWorker(Worker):
+    """A process that serves like that."""
+
+    @property
+    def server(self) -> DrainingServer:
+        """The server of this process."""
+        if not isinstance(self._server, DrainingServer):
+            self._server = DrainingServer(self.config)
+        return self._server
+
+
 def server(factory: Factory, *, host: str = "0.0.0.0", port: int = _PORT) -> DrainingServer:
     """Return the server of an app factory, which may be given as `module:function`."""
-    return DrainingServer(
-        uvicorn.Config(
-            factory,
-            factory=True,
-            host=host,
-            port=port,
-            http=DrainingProtocol,
-            ws="none",
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            timeout_graceful_shutdown=_GRACE_SECONDS,
-        )
-    )
+    return DrainingServer(_config(factory, host, port))
 
 
 def main() -> int:
     """Serve until told to end; the exit code is 1 when the start failed."""
-    serving = server(sys.argv[1])
+    parser = argparse.ArgumentParser(prog="python -m service_kit.serve")
+    parser.add_argument("factory")
+    parser.add_argument("--workers-from", metavar="VARIABLE", default="")
+    parser.add_argument("--host", default="0.0.0.0")
+    parser.add_argument("--port", type=int, default=_PORT)
+    given = parser.parse_args()
+    workers = _number(given.workers_from)
+    if workers is not None and workers > 1:
+        return _serve_with(workers, given.factory, given.host, given.port)
+    serving = server(given.factory, host=given.host, port=given.port)
     serving.run()
     return int(not serving.started)
+
+
+def _serve_with(workers: int, factory: str, host: str, port: int) -> int:
+    config = _config(factory, host, port, workers=workers)
+    metrics_port = _number("METRICS_PORT")
+    try:
+        with shared_figures(metrics_port) as figures:
+            serving = Workers(config, config.bind_socket(), DrainingWorker, figures)
+            serving.run()
+    except OSError as error:
+        sys.stderr.write(f"refusing to start: METRICS_PORT {metrics_port}: {error.strerror}.\n")
+        return 1
+    if serving.told_by is None:
+        return 1
+    # Its end says what it ended for, as that of a single process does.
+    signal.signal(serving.told_by, signal.SIG_DFL)
+    signal.raise_signal(serving.told_by)
+    return 0
+
+
+def _config(factory: Factory, host: str, port: int, workers: int = 1) -> uvicorn.Config:
+    return uvicorn.Config(
+        factory,
+        factory=True,
+        host=host,
+        port=port,
+        workers=workers,
+        http=DrainingProtocol,
+        ws="none",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+    )
+
+
+def _number(variable: str) -> int | None:
+    # What is no number, the settings name when the service starts.
+    value = os.environ.get(variable, "")
+    return int(value) if value.isascii() and value.isdigit() else None
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import structlog
 
 from auth_verifier.errors import AuthUnavailableError
 from auth_verifier.keys import Key, KeySet, parse_key_set
+from service_kit.trace_context import traced
 
 _OK = 200
 _MAX_UNKNOWN = 1024
@@ -46,7 +47,10 @@ DEFAULT_POLICY = FetchPolicy()
 
 
 class RemoteKeys:
-    """The key set at one URL. Use inside `async with keys.kept_fresh()`."""
+    """The key set at one URL. Use inside `async with keys.kept_fresh()`.
+
+    `on_fetch` is told of every fetch, and whether it succeeded.
+    """
 
     def __init__(
         self,
@@ -54,8 +58,10 @@ class RemoteKeys:
         client: httpx.AsyncClient,
         policy: FetchPolicy = DEFAULT_POLICY,
         clock: Callable[[], float] = time.monotonic,
+        on_fetch: Callable[[bool], object] = lambda _: None,
     ) -> None:
         self._url = url
+        self._on_fetch = on_fetch
         self._client = client
         self._policy = policy
         self._clock = clock
@@ -84,6 +90,11 @@ class RemoteKeys:
         """What tells these keys from any others; empty while there are none to rely on."""
         keys = self._good_keys()
         return keys.version if keys else ""
+
+    async def check(self) -> None:
+        """Raise `FetchError` if there are no keys to rely on (a readiness check)."""
+        if self._good_keys() is None:
+            raise FetchError("no keys have been fetched, or they are too old")
 
     async def named(self, kid: str | None, algorithm: str) -> tuple[Key, ...]:
         """Return the keys with this id (see `KeySet.named`); none if the issuer has none such.
@@ -152,15 +163,18 @@ class RemoteKeys:
 
     async def _fetch_keys(self) -> bool:
         try:
-            document = await self._download()
+            with traced("fetch keys"):
+                document = await self._download()
             # A full document can hold thousands of keys; reading them must not stop the loop.
             self._keys = await asyncio.to_thread(parse_key_set, document)
         except Exception as error:  # noqa: BLE001 - whatever it is, the keys could not be had.
             self._retry_at = self._clock() + self._policy.cool_down
             _logger.warning("keys_fetch_failed", error=type(error).__name__, reason=str(error))
+            self._on_fetch(False)  # noqa: FBT003 - a callback's one argument.
             return False
         else:
             self._fetched_at = self._clock()
+            self._on_fetch(True)  # noqa: FBT003 - a callback's one argument.
             return True
         finally:
             self._fetch = None

@@ -20,12 +20,17 @@ from auth_verifier.issuers import (
 )
 from auth_verifier.issuers_file import FurtherIssuer, IssuersFileError, read_issuers_file
 from auth_verifier.jwks import DEFAULT_POLICY, FetchPolicy, RemoteKeys
+from auth_verifier.metrics import Metrics
 from auth_verifier.services.verification import Verifier
 from auth_verifier.settings import Settings
+from service_kit.access_log import AccessLog
 from service_kit.api import Lifespan, ServiceApi
 from service_kit.clock import utc_now
+from service_kit.health import Check, set_readiness_checks
 from service_kit.logs import configure_logging
+from service_kit.metrics import served
 from service_kit.settings import load_settings, refuse_to_start
+from service_kit.tracing import tracers
 
 SERVICE = "auth-verifier"
 
@@ -57,30 +62,38 @@ def create_app(
     settings = settings or load_settings(Settings, SERVICE)
     further = _further_issuers(settings)
     configure_logging(SERVICE, settings.log_level)
+    metrics = Metrics()
+    checks: dict[str, Check] = {}
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             client = await stack.enter_async_context(httpx.AsyncClient(timeout=policy.timeout))
 
-            async def keys_at(url: str | None) -> RemoteKeys | None:
+            async def keys_at(url: str | None, issuer: str) -> RemoteKeys | None:
                 if not url:
                     return None
-                keys = RemoteKeys(url, client, policy, clock)
+                keys = RemoteKeys(url, client, policy, clock, metrics.fetches_of(issuer))
+                checks[issuer] = keys.check
                 await stack.enter_async_context(keys.kept_fresh())
                 return keys
 
             first = None
             if settings.has_better_auth:
-                first = better_auth(settings, await keys_at(jwks_url(settings)))
+                first = better_auth(settings, await keys_at(jwks_url(settings), BETTER_AUTH))
             others = [
-                further_issuer(one, await keys_at(one.entry.jwks_url), settings) for one in further
+                further_issuer(one, await keys_at(one.entry.jwks_url, one.name), settings)
+                for one in further
             ]
-            app.state.verifier = Verifier(choose_from(first, others), now)
+            app.state.verifier = Verifier(choose_from(first, others), metrics, now)
+            set_readiness_checks(app, checks, optional=checks)
+            await stack.enter_async_context(served(metrics.registry, settings.metrics_port))
             yield
 
     api = build_api(lifespan)
     api.state.public_url = settings.public_url
+    log = [AccessLog(SERVICE)] if settings.access_log else []
+    api.observers = [metrics, *log, *tracers(SERVICE)]
     return api
 
 

@@ -28,6 +28,7 @@ async def _answer_failure(request: Request, error: Exception) -> Response:
     if not is_passing(error):
         raise error
     _log.warning("database_unavailable", reason=type(error).__name__)
+    request.app.state.metrics.count_failure(error)
     return problem_response(DatabaseUnavailableError(), request.app.state.public_url)
 
 

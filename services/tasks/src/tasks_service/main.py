@@ -6,11 +6,14 @@ from functools import partial
 
 from fastapi import Depends, FastAPI
 
+from service_kit.access_log import AccessLog
 from service_kit.api import Lifespan, ServiceApi
 from service_kit.errors import problem
 from service_kit.health import set_readiness_checks
 from service_kit.logs import configure_logging
+from service_kit.metrics import served
 from service_kit.settings import load_settings
+from service_kit.tracing import is_traced, tracers
 from tasks_service.api import phase_two
 from tasks_service.api.other_methods import other_methods
 from tasks_service.api.trailing_slash import TrailingSlash
@@ -33,6 +36,7 @@ from tasks_service.dependencies.identity import require_own_path
 from tasks_service.dependencies.resources import Resources
 from tasks_service.errors import UserMismatchError
 from tasks_service.housekeeping import kept_tidy
+from tasks_service.metrics import Metrics
 from tasks_service.schema_version import require_expected_schema
 from tasks_service.services.cursor import CursorSealer
 from tasks_service.settings import SERVICE, TasksSettings
@@ -84,21 +88,35 @@ def create_app(settings: TasksSettings | None = None) -> FastAPI:
     """
     settings = settings or load_settings(TasksSettings, SERVICE)
     configure_logging(SERVICE, settings.log_level)
-    app = build_api(partial(_lifespan, settings))
+    metrics = Metrics()
+    app = build_api(partial(_lifespan, settings, metrics))
     app.state.public_url = settings.public_url
+    app.state.metrics = metrics
+    log = [AccessLog(SERVICE)] if settings.access_log else []
+    app.observers = [metrics, *log, *tracers(SERVICE)]
+    app.tells_route = True
     return app
 
 
 @asynccontextmanager
-async def _lifespan(settings: TasksSettings, app: FastAPI) -> AsyncIterator[None]:
+async def _lifespan(settings: TasksSettings, metrics: Metrics, app: FastAPI) -> AsyncIterator[None]:
     database = open_database(settings.sqlalchemy_url, settings.database_pool_size)
+    if is_traced():
+        from tasks_service.database_spans import record_statements  # noqa: PLC0415 - with the SDK.
+
+        record_statements(database.engine)
+        record_statements(database.export_engine)
+    metrics.watch_pool(database.engine, settings.database_pool_size)
     try:
         await wait_for_database(database.engine, _START_SECONDS)
         await require_expected_schema(database.engine)
         keys = settings.identity_keys
         app.state.resources = Resources(database, keys, CursorSealer(keys))
         set_readiness_checks(app, {"database": partial(ping, database.engine)})
-        async with kept_tidy(database.sessions, settings.housekeeping_seconds):
+        async with (
+            served(metrics.registry, settings.metrics_port),
+            kept_tidy(database.sessions, settings.housekeeping_seconds),
+        ):
             yield
     finally:
         await database.aclose()

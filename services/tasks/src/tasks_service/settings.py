@@ -34,8 +34,9 @@ class TasksSettings(DatabaseSettings):
     """Everything the running service needs; `IDENTITY_KEY` is a comma list, newest first."""
 
     identity_key: Secrets
-    database_pool_size: int = Field(default=10, ge=1, le=200)
+    database_pool_size: int = Field(default=10, ge=1, le=200, description="Of each process.")
     housekeeping_seconds: float = Field(default=3600, gt=0, le=86_400)
+    tasks_workers: int = Field(default=1, ge=1, le=64, description="Processes on one port.")
 
     @property
     def identity_keys(self) -> list[bytes]:

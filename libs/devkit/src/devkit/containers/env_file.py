@@ -11,6 +11,7 @@ _SECRETS = (
     "DATABASE_PASSWORD",
     "POSTGRES_PASSWORD",
     "REDIS_PASSWORD",
+    "GRAFANA_PASSWORD",
 )
 _HEADING = (
     "# Written by make up. PostgreSQL knows its passwords: keep this file as long as its volume.\n"

@@ -10,12 +10,14 @@ import structlog
 from auth_verifier.claims import check_claims
 from auth_verifier.errors import CookieAsBearerError, RefusalError, TokenInvalidError
 from auth_verifier.issuers import Issuer, Issuers
+from auth_verifier.metrics import Metrics
 from auth_verifier.schemas.verification import CredentialKind, Verification
 from auth_verifier.session_cookies import SIGNED_BY_KEY, check_cookie_form, check_session
 from auth_verifier.signatures import check_algorithm, check_signature
 from auth_verifier.tokens import UnverifiedToken, parse_token
 from auth_verifier.trust import Trust
 from service_kit.clock import utc_now
+from service_kit.trace_context import traced
 
 _HASH_PREFIX = 12
 _ACCESS_TOKENS = {"jwt", "at+jwt"}
@@ -26,8 +28,11 @@ _logger = structlog.get_logger(__name__)
 class Verifier:
     """Whom we trust, and what time it is."""
 
-    def __init__(self, issuers: Issuers, now: Callable[[], datetime] = utc_now) -> None:
+    def __init__(
+        self, issuers: Issuers, metrics: Metrics, now: Callable[[], datetime] = utc_now
+    ) -> None:
         self.trust = Trust(issuers)
+        self._metrics = metrics
         self._issuers = issuers
         self._now = now
 
@@ -42,8 +47,10 @@ class Verifier:
         try:
             token = parse_token(text)
             issuer = self._issuer_of(token, kind)
-            return await self._judge(token, issuer, kind)
+            with traced("judge"):
+                verification = await self._judge(token, issuer, kind)
         except RefusalError as error:
+            self._metrics.count_verdict(error.reason)
             error.extensions["issuer"] = issuer.name if issuer else None
             error.extensions["kid"] = token.kid if token else None
             _logger.warning(
@@ -55,6 +62,8 @@ class Verifier:
                 token_hash=sha256(text.encode(errors="replace")).hexdigest()[:_HASH_PREFIX],
             )
             raise
+        self._metrics.count_verdict("good")
+        return verification
 
     def _issuer_of(self, token: UnverifiedToken, kind: CredentialKind) -> Issuer:
         if kind == "bearer":

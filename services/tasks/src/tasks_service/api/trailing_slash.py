@@ -13,5 +13,6 @@ class TrailingSlash:
         """Serve one connection (ASGI)."""
         path = scope.get("path", "")
         if scope["type"] == "http" and path != "/" and path.endswith("/"):
-            scope = {**scope, "path": path[:-1]}
+            # In place: who observes the request looks here for the route that it came to.
+            scope["path"] = path[:-1]
         await self.app(scope, receive, send)

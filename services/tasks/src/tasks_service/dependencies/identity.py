@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import Depends, Path, Request
 
 from service_kit.identity import IDENTITY_HEADER, USER_HEADER, verify_identity
+from service_kit.observed import record_of
 from tasks_service.dependencies.resources import resources
 from tasks_service.errors import UserMismatchError
 
@@ -14,13 +15,14 @@ _AUDIENCE = "tasks"
 
 def authenticate(request: Request) -> None:
     """Let the request pass if the gateway signed it. Raises `InvalidIdentityError`."""
-    request.state.user_id = verify_identity(
+    user_id = verify_identity(
         request.headers.get(USER_HEADER),
         request.headers.get(IDENTITY_HEADER),
         keys=resources(request).identity_keys,
         audience=_AUDIENCE,
         now=time.time(),
     )
+    request.state.user_id = record_of(request.scope).user_id = user_id
 
 
 def _current_user_id(request: Request) -> str:

@@ -1,0 +1,71 @@
+"""`python benchmarks/soak.py [MINUTES]`: whether anything grows that should not.
+
+Steady load on a system on loopback. Of each process, with those it started, memory, open files and
+connections are sampled; the exit code is 1 when one of them grows.
+"""
+
+import asyncio
+import sys
+import time
+from collections import defaultdict
+
+import psutil
+
+from devkit.load import load
+from devkit.promises import Growth
+from devkit.stack import Stack, running_stack
+
+PARTS = ("postgres", "redis", "auth-verifier", "tasks", "gateway")
+KINDS = {"memory": 2**20, "files": 1, "connections": 1}
+SAMPLES = 60
+SHORTEST_PAUSE = 1.0
+
+
+async def main() -> int:
+    """Load the system for so many minutes, and tell."""
+    seconds = float(sys.argv[1] if len(sys.argv) > 1 else 10) * 60
+    pause = max(seconds / SAMPLES, SHORTEST_PAUSE)
+    growths: defaultdict[tuple[str, str], Growth] = defaultdict(lambda: Growth(""))
+    environment = {"gateway": {"GATEWAY_WORKERS": "2"}, "tasks": {"TASKS_WORKERS": "2"}}
+    async with (
+        running_stack(environment=environment, durable_redis=True) as stack,
+        load([stack.url], stack.headers, users=12) as seen,
+    ):
+        ends = time.monotonic() + seconds
+        while time.monotonic() < ends:
+            await asyncio.sleep(pause)
+            for part in PARTS:
+                for kind, number in (await asyncio.to_thread(_figures, stack, part)).items():
+                    growth = growths[part, kind]
+                    growth.kind = kind
+                    growth.samples.append(number)
+    print(f"{seen.answered} requests answered, {len(seen.failures)} failed: {dict(seen.kinds)}\n")
+    print("| process | what | first | last | per hour | |\n|---|---|---|---|---|---|")
+    for (part, kind), growth in growths.items():
+        unit = KINDS[kind]
+        print(
+            f"| {part} | {kind}{' MiB' if unit > 1 else ''} | {growth.first / unit:.1f} "
+            f"| {growth.last / unit:.1f} | {growth.slope(pause) / unit:+.1f} "
+            f"| {'GROWS' if growth.grows() else 'steady'} |"
+        )
+    return int(bool(seen.failures) or any(growth.grows() for growth in growths.values()))
+
+
+def _figures(stack: Stack, part: str) -> dict[str, float]:
+    process = psutil.Process(stack.pid(part))
+    found = dict.fromkeys(KINDS, 0.0)
+    for one in (process, *process.children(recursive=True)):
+        try:
+            # What PostgreSQL's processes share would be counted once for each.
+            memory = one.memory_full_info().uss
+            files, connections = one.num_fds(), len(one.net_connections(kind="tcp"))
+        except psutil.NoSuchProcess:
+            continue
+        found["memory"] += memory
+        found["files"] += files
+        found["connections"] += connections
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main()))
