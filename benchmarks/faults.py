@@ -290,4 +290,6 @@ Surroundings = Callable[[], AbstractAsyncContextManager[System]]
 
 
 if __name__ == "__main__":
+    # What was started ends with us, however politely we are told to.
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     sys.exit(asyncio.run(main()))

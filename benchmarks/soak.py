@@ -5,6 +5,7 @@ connections are sampled; the exit code is 1 when one of them grows.
 """
 
 import asyncio
+import signal
 import sys
 import time
 from collections import defaultdict
@@ -68,4 +69,6 @@ def _figures(stack: Stack, part: str) -> dict[str, float]:
 
 
 if __name__ == "__main__":
+    # What was started ends with us, however politely we are told to.
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     sys.exit(asyncio.run(main()))
