@@ -120,6 +120,7 @@ class Settings(ServiceSettings):
     rate_limit_user: RateLimit = 3000
     rate_limit_address: RateLimit = 1200
     rate_limit_failures: RateLimit = 300
+    upstream_total: Seconds = _DEFAULTS.total
     upstream_connect: Seconds = _DEFAULTS.connect
     upstream_pool_wait: Seconds = _DEFAULTS.pool_wait
     upstream_request_body: Seconds = _DEFAULTS.request_body

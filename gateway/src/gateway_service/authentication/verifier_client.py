@@ -1,6 +1,7 @@
 """How the gateway asks the auth-verifier about a token, and whether its verdicts still hold."""
 
 import asyncio
+import time
 from typing import Literal
 
 import httpx
@@ -8,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from gateway_service.authentication.credentials import CredentialKind
 from gateway_service.authentication.verdicts import VERDICTS, Verdict
+from gateway_service.breaker import Breaker
 from gateway_service.errors import (
     AuthUnavailableError,
     Cause,
@@ -46,6 +48,7 @@ class VerifierClient:
     def __init__(self, http: httpx.AsyncClient, ttl: float) -> None:
         self._http = http
         self._ttl = ttl
+        self._breaker = Breaker(time.monotonic)
 
     async def verify(self, token: str, kind: CredentialKind, now: float) -> Verdict:
         """Return the verdict on a token as of `now`.
@@ -54,12 +57,7 @@ class VerifierClient:
         whenever the answer is anything but a clear yes or no.
         """
         try:
-            async with asyncio.timeout(TIMEOUT_SECONDS):
-                answer = await self._http.post(
-                    "/internal/v1/verify",
-                    json={"token": token, "kind": kind},
-                    headers={"X-Request-Id": current_request_id()},
-                )
+            answer = await self._ask(token, kind)
             if answer.status_code == httpx.codes.OK:
                 times = {"verified_at": now, "stale_at": now + self._ttl}
                 return VERDICTS.validate_python({**answer.json(), **times})
@@ -70,6 +68,22 @@ class VerifierClient:
         except (httpx.HTTPError, TimeoutError, ValidationError, ValueError, TypeError) as error:
             raise AuthUnavailableError from error
         raise _REFUSALS[refusal.code](refusal.detail, refusal.cause())
+
+    async def _ask(self, token: str, kind: CredentialKind) -> httpx.Response:
+        if not self._breaker.allows():
+            raise AuthUnavailableError
+        try:
+            async with asyncio.timeout(TIMEOUT_SECONDS):
+                answer = await self._http.post(
+                    "/internal/v1/verify",
+                    json={"token": token, "kind": kind},
+                    headers={"X-Request-Id": current_request_id()},
+                )
+        except (httpx.HTTPError, TimeoutError):
+            self._breaker.failed()
+            raise
+        self._breaker.succeeded()
+        return answer
 
     async def trust_version(self) -> str:
         """Return what the verifier's verdicts rest on. Raises `AuthUnavailableError`."""

@@ -10,7 +10,7 @@ from devkit.process import Program
 from devkit.readiness import answers_http
 
 # Read by what every service is built on: logging, tracing, trusted certificates.
-_EVERY_SERVICE = ("LOG_LEVEL", "SSL_CERT_FILE", "SSL_CERT_DIR")
+_EVERY_SERVICE = ("LOG_LEVEL", "MAX_WAITING", "SSL_CERT_FILE", "SSL_CERT_DIR")
 _EVERY_SERVICE_PREFIX = "OTEL_"
 _VERIFIER = (
     "BETTER_AUTH_URL",
@@ -39,6 +39,7 @@ _GATEWAY = (
     "VERDICT_TTL_SECONDS",
     "VERDICT_MEMORY_ENTRIES",
     *_RATE_LIMITS,
+    "UPSTREAM_TOTAL",
     "UPSTREAM_CONNECT",
     "UPSTREAM_POOL_WAIT",
     "UPSTREAM_REQUEST_BODY",

@@ -53,6 +53,7 @@ class ServiceSettings(BaseSettings):
     )
 
     log_level: str = Field(default="INFO", pattern=r"^(DEBUG|INFO|WARNING|ERROR)$")
+    max_waiting: int = Field(default=256, ge=1, description="Requests without an answer yet.")
     public_url: str = Field(
         default="http://localhost:8080",
         pattern=r"^https?://[^\s/?#]+$",

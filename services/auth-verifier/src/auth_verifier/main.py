@@ -81,6 +81,7 @@ def create_app(
 
     api = build_api(lifespan)
     api.state.public_url = settings.public_url
+    api.state.max_waiting = settings.max_waiting
     return api
 
 

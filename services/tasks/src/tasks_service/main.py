@@ -36,6 +36,8 @@ from tasks_service.services.cursor import CursorSealer
 from tasks_service.settings import SERVICE, TasksSettings
 
 _START_SECONDS = 10
+# While one uses the connection, another reads its body or writes its answer.
+_REQUESTS_PER_CONNECTION = 2
 _V1 = (
     task.router,
     list_routes.router,
@@ -82,6 +84,8 @@ def create_app(settings: TasksSettings | None = None) -> FastAPI:
     configure_logging(SERVICE, settings.log_level)
     app = build_api(partial(_lifespan, settings))
     app.state.public_url = settings.public_url
+    app.state.max_waiting = settings.max_waiting
+    app.state.at_once = _REQUESTS_PER_CONNECTION * settings.database_pool_size
     return app
 
 
