@@ -100,5 +100,11 @@ def _surround(gateway: ASGIApp, settings: Settings) -> ASGIApp:
         gateway, limit=settings.max_waiting, at_once=_AT_ONCE, public_url=settings.public_url
     )
     guarded = ServerErrorMiddleware(served, handler=answer_crash)
-    cors = Cors(guarded, origins=settings.cors_origins, public_url=settings.public_url)
+    hsts = (b"strict-transport-security", b"max-age=%d" % settings.hsts_max_age)
+    cors = Cors(
+        guarded,
+        origins=settings.cors_origins,
+        public_url=settings.public_url,
+        always=[hsts] if settings.hsts_max_age else [],
+    )
     return RequestIdMiddleware(cors)

@@ -105,6 +105,7 @@ class Settings(ServiceSettings):
     redis_url: Annotated[SecretStr, AfterValidator(_check_redis_url)]
     identity_key: Secrets = Field(description="The first signs; all are accepted, for rotation.")
     cors_origins: Origins = Field(default=(), description="Web pages allowed to call us.")
+    hsts_max_age: int = Field(default=0, ge=0, description="Seconds; only where TLS is for good.")
     better_auth_cookie_prefix: str = Field(
         default="better-auth",
         pattern=r"^[A-Za-z0-9_-]{1,64}(\.[A-Za-z0-9_-]{1,64}){0,3}$",
