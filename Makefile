@@ -94,12 +94,15 @@ test-containers: $(READY) ## Run the tests of the system in containers; they nee
 fuzz: $(READY) ## Try every operation at length, with schemathesis; EXAMPLES=100 of each
 	@exec $(PY) -m devkit.fuzzing $(EXAMPLES)
 
-.PHONY: bench-auth bench-limits
+.PHONY: bench-auth bench-limits bench-overload
 bench-auth: $(READY) ## Measure how soon changes bite, and what tokens cost; TOKENS=1000000
 	@exec $(PY) benchmarks/authentication.py $(TOKENS)
 
 bench-limits: $(READY) ## Measure what a rate limit costs, and how far from exact it is
 	@exec $(PY) benchmarks/limits.py
+
+bench-overload: $(READY) ## Measure what is served at 1, 2 and 4 times the load; SECONDS=10
+	@exec $(PY) benchmarks/overload.py $(SECONDS)
 
 .PHONY: check lint format types imports specs
 check: lint types imports specs test ## Check everything, as CI does

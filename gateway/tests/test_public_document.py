@@ -102,6 +102,7 @@ def test_what_only_the_services_behind_say_to_one_another_is_left_out() -> None:
     assert tasks["get"]["responses"]["503"]["description"] == (
         "Database unavailable (`database_unavailable`); "
         "Authentication unavailable (`auth_unavailable`); "
+        "Overloaded (`overloaded`); "
         "Service unavailable (`upstream_unavailable`)"
     )
 
@@ -116,6 +117,7 @@ def test_what_the_gateway_adds_stands_beside_what_the_service_declares() -> None
     assert schema["properties"]["code"]["enum"] == [
         "database_unavailable",
         "auth_unavailable",
+        "overloaded",
         "upstream_unavailable",
     ]
 

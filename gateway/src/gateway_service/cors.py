@@ -10,21 +10,38 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from gateway_service.errors import OriginForbiddenError
 from gateway_service.upstream.request import Header
 from service_kit.errors import MethodNotAllowedError, problem_response
+from service_kit.hardening import DATA_POLICY, HARDENING, POLICY_HEADER
 
 _EXPOSED = b"ETag, Location, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id, X-Sync-Cursor"
 _METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
+_DATA_PREFIX = "/api/"
 # Caches must not give one page's answer to another, or to none (Fetch standard, CORS and caches).
 _VARY: Header = (b"vary", b"Origin")
 
 
 class Cors:
-    """CORS for exactly `origins`, with credentials; a refused preflight is a problem answer."""
+    """CORS for exactly `origins`, with credentials; a refused preflight is a problem answer.
 
-    def __init__(self, app: ASGIApp, *, origins: Sequence[str], public_url: str) -> None:
+    Every answer gets what it shall tell a browser besides: `HARDENING`, `always`, and a policy,
+    unless it is a page with one of its own.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        origins: Sequence[str],
+        public_url: str,
+        always: Sequence[Header] = (),
+    ) -> None:
         self._app = app
         self._public_url = public_url
         # Every answer passes here: the headers are put together once.
-        self._allowed = {origin.encode(): _allowing(origin) for origin in origins}
+        self._hardened = (*HARDENING, *always)
+        self._other = (_VARY, *self._hardened)
+        self._allowed = {
+            origin.encode(): (*_allowing(origin), *self._hardened) for origin in origins
+        }
         self._preflight = CORSMiddleware(
             app,
             allow_origins=origins,
@@ -41,18 +58,24 @@ class Cors:
             await self._app(scope, receive, send)
             return
         origin = _origin(scope["headers"])
-        if origin is not None and scope["method"] == "OPTIONS":
-            headers = Headers(scope=scope)
-            if "access-control-request-method" in headers:
-                await self._answer_preflight(headers)(scope, receive, send)
-                return
-        added = self._allowed.get(origin, (_VARY,)) if origin else (_VARY,)
+        added = self._allowed.get(origin, self._other) if origin else self._other
+        may_be_page = not scope["path"].startswith(_DATA_PREFIX)
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", ()), *added]
+                headers = [*message.get("headers", ()), *added]
+                if not may_be_page or all(name != POLICY_HEADER for name, _ in headers):
+                    headers.append(DATA_POLICY)
+                message["headers"] = headers
             await send(message)
 
+        if origin is not None and scope["method"] == "OPTIONS":
+            headers = Headers(scope=scope)
+            if "access-control-request-method" in headers:
+                # It says of the origin what there is to say itself.
+                added = self._hardened
+                await self._answer_preflight(headers)(scope, receive, send_with_headers)
+                return
         await self._app(scope, receive, send_with_headers)
 
     def _answer_preflight(self, headers: Headers) -> Response:

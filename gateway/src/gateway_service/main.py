@@ -30,12 +30,15 @@ from service_kit.health import set_readiness_checks
 from service_kit.logs import configure_logging
 from service_kit.observed import Observed, Observer
 from service_kit.settings import load_settings
+from service_kit.shedding import Shedding
 from service_kit.tracing import tracers
 
 SERVICE = "gateway"
 BODY_LIMIT_BYTES = 1024 * 1024
 # Files are longer than what one writes by hand.
 BODY_LIMITS_BYTES = {"/api/v1/import": 10 * 1024 * 1024}
+# Enough to keep several replicas of tasks busy, and few enough for one to answer within a second.
+_AT_ONCE = 64
 
 
 class _ControlApi(ServiceApi):
@@ -78,6 +81,7 @@ def create_app(
 
     api = build_api(lifespan)
     api.state.public_url = settings.public_url
+    api.state.max_waiting = settings.max_waiting
     api.state.site = load_site()
     api.state.revocations = parts.revocations
     api.state.public_document = PublicDocument(api.openapi(), parts.tasks, settings.public_url)
@@ -99,8 +103,17 @@ def _surround(gateway: ASGIApp, settings: Settings, observers: Sequence[Observer
     async def answer_crash(_request: Request, _error: Exception) -> Response:
         return problem_response(InternalError(), settings.public_url)
 
-    guarded = ServerErrorMiddleware(gateway, handler=answer_crash)
-    cors = Cors(guarded, origins=settings.cors_origins, public_url=settings.public_url)
+    served = Shedding(
+        gateway, limit=settings.max_waiting, at_once=_AT_ONCE, public_url=settings.public_url
+    )
+    guarded = ServerErrorMiddleware(served, handler=answer_crash)
+    hsts = (b"strict-transport-security", b"max-age=%d" % settings.hsts_max_age)
+    cors = Cors(
+        guarded,
+        origins=settings.cors_origins,
+        public_url=settings.public_url,
+        always=[hsts] if settings.hsts_max_age else [],
+    )
     return Observed(cors, observers, tells_timing=True)
 
 

@@ -18,6 +18,7 @@ from service_kit.edge_errors import EDGE_RESPONSES
 from service_kit.errors import problem
 from service_kit.identity import IDENTITY_HEADER, USER_HEADER
 from service_kit.problems import Answers, join_answers
+from service_kit.shedding import OverloadedError
 
 FRESH_SECONDS = 60.0
 # How long the last good document serves before a failed fetch is tried again.
@@ -26,6 +27,8 @@ _TIMEOUT_SECONDS = 2.0
 _PUBLIC_PREFIX = "/api/"
 _INNER_HEADERS = frozenset((USER_HEADER, IDENTITY_HEADER))
 _SAFE = frozenset(("get", "head", "options"))
+# What any request may be answered with, whatever it asks for.
+_ALWAYS = join_answers(EDGE_RESPONSES, problem(OverloadedError))
 # A session cookie needs a listed page, except where nothing can be changed.
 _ORIGIN_RESPONSES: dict[bool, Answers] = {True: {}, False: problem(OriginForbiddenError)}
 _INFO = {
@@ -125,7 +128,7 @@ def _put_behind_token(item: OpenApi, ways_to_fail: Answers) -> None:
             # A 401 from behind is about our signature, and never reaches a client.
             responses.pop("401", None)
             of_method = _ORIGIN_RESPONSES[method in _SAFE]
-            ours = join_answers(AUTH_RESPONSES, EDGE_RESPONSES, of_method, ways_to_fail)
+            ours = join_answers(AUTH_RESPONSES, _ALWAYS, of_method, ways_to_fail)
             for status, answer in ours.items():
                 known = {status: responses.get(str(status), {})}
                 responses[str(status)] = join_answers(known, {status: answer})[status]

@@ -105,6 +105,7 @@ class Settings(ServiceSettings):
     redis_url: Annotated[SecretStr, AfterValidator(_check_redis_url)]
     identity_key: Secrets = Field(description="The first signs; all are accepted, for rotation.")
     cors_origins: Origins = Field(default=(), description="Web pages allowed to call us.")
+    hsts_max_age: int = Field(default=0, ge=0, description="Seconds; only where TLS is for good.")
     better_auth_cookie_prefix: str = Field(
         default="better-auth",
         pattern=r"^[A-Za-z0-9_-]{1,64}(\.[A-Za-z0-9_-]{1,64}){0,3}$",
@@ -120,6 +121,7 @@ class Settings(ServiceSettings):
     rate_limit_user: RateLimit = 3000
     rate_limit_address: RateLimit = 1200
     rate_limit_failures: RateLimit = 300
+    upstream_total: Seconds = _DEFAULTS.total
     upstream_connect: Seconds = _DEFAULTS.connect
     upstream_pool_wait: Seconds = _DEFAULTS.pool_wait
     upstream_request_body: Seconds = _DEFAULTS.request_body

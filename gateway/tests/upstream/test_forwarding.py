@@ -250,6 +250,37 @@ async def test_an_upstream_that_does_not_answer_in_time_is_a_timeout(
     assert (await (await upstream.accept()).read_rest()).startswith(b"GET / ")
 
 
+@pytest.mark.spec("OVER-1")
+async def test_all_steps_before_the_answer_share_one_time(
+    upstream: "RawUpstream", make_gateway: Callable[..., "Gateway"]
+) -> None:
+    gateway = make_gateway(upstream.url, timeouts=UpstreamTimeouts(total=SOON))
+
+    with pytest.raises(UpstreamTimeoutError):
+        await gateway.get()
+
+
+@pytest.mark.spec("OVER-1")
+async def test_the_time_of_the_client_is_not_the_upstreams(
+    upstream: "RawUpstream", make_gateway: Callable[..., "Gateway"]
+) -> None:
+    gateway = make_gateway(upstream.url, timeouts=UpstreamTimeouts(total=5 * SOON))
+    call = gateway.call("POST", headers=[(b"content-length", b"2")], body=None)
+    call.upload(b"a")
+    connection = await upstream.accept()
+    await connection.read_head()
+
+    # Longer than the upstream has.
+    with pytest.raises(UpstreamTimeoutError):
+        await gateway.get()
+    call.upload(b"b", more=False)
+    await connection.read(2)
+    connection.write(OK)
+    await call.finish()
+
+    assert call.status == 200
+
+
 @pytest.mark.spec("GW-12")
 async def test_interim_answers_do_not_prolong_the_wait(
     upstream: "RawUpstream", make_gateway: Callable[..., "Gateway"]

@@ -192,7 +192,7 @@ async def test_a_connection_nobody_uses_any_more_is_closed(site: Site) -> None:
     assert await site.codes(GET) == ["ok"]
 
 
-@pytest.mark.spec("EDGE-4")
+@pytest.mark.spec("EDGE-4", "WEB-1", "WEB-2")
 async def test_a_refusal_is_a_problem_with_an_id(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -207,6 +207,8 @@ async def test_a_refusal_is_a_problem_with_an_id(
     assert b"\r\ncontent-type: application/problem+json\r\n" in head
     assert b"\r\nconnection: close" in head
     assert f"x-request-id: {problem['request_id']}".encode() in head
+    assert b"\r\nx-content-type-options: nosniff\r\n" in head
+    assert b"\r\ncontent-security-policy: default-src 'none'" in head
     assert problem["type"] == "https://api.example.com/docs/errors#malformed_request"
     writer.close()
 

@@ -262,6 +262,8 @@ async def start(
         async def make(policy: dict[str, Any] | None = None, **settings: Any) -> Verify:
             chosen = {
                 "better_auth_secret": secret,
+                # Some tests ask a thousand questions at once.
+                "max_waiting": 2000,
                 "better_auth_url": ORIGIN,
                 "better_auth_jwks_url": f"{issuer.url}/jwks",
                 **settings,

@@ -29,6 +29,8 @@ async def settings(create_database: Callable[[], Awaitable[str]]) -> TasksSettin
 @pytest.fixture(scope="session")
 async def app(settings: TasksSettings) -> AsyncIterator[FastAPI]:
     app = create_app(settings)
+    # Nothing here is refused because the machine is busy.
+    app.state.at_once = None
     async with app.router.lifespan_context(app):
         yield app
 

@@ -99,7 +99,7 @@ async def test_a_database_back_before_anyone_asked_is_never_missed(
     assert_available(await read_and_write(user))
 
 
-@pytest.mark.spec("TASK-23")
+@pytest.mark.spec("TASK-23", "OVER-5")
 async def test_a_database_that_hangs_is_503_and_then_good_again(
     private_postgres: Server, user: AsyncClient
 ) -> None:

@@ -1,7 +1,7 @@
 """How the gateway asks the auth-verifier about a token, and whether its verdicts still hold."""
 
 import asyncio
-from time import perf_counter
+import time
 from typing import Literal
 
 import httpx
@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from gateway_service.authentication.credentials import CredentialKind
 from gateway_service.authentication.verdicts import VERDICTS, Verdict
+from gateway_service.breaker import Breaker
 from gateway_service.errors import (
     AuthUnavailableError,
     Cause,
@@ -51,6 +52,7 @@ class VerifierClient:
         self._http = http
         self._ttl = ttl
         self._metrics = metrics
+        self._breaker = Breaker(time.monotonic)
 
     async def verify(self, token: str, kind: CredentialKind, now: float) -> Verdict:
         """Return the verdict on a token as of `now`.
@@ -58,14 +60,14 @@ class VerifierClient:
         Raises a `TokenRefusedError` with the verifier's own words, or `AuthUnavailableError`
         whenever the answer is anything but a clear yes or no.
         """
-        begun = perf_counter()
+        begun = time.perf_counter()
         try:
             return await self._ask(token, kind, now)
         except AuthUnavailableError as error:
             self._metrics.count_failure(_UPSTREAM, error.code)
             raise
         finally:
-            self._metrics.observe_verifier(perf_counter() - begun)
+            self._metrics.observe_verifier(time.perf_counter() - begun)
 
     async def _ask(self, token: str, kind: CredentialKind, now: float) -> Verdict:
         try:
@@ -83,11 +85,19 @@ class VerifierClient:
         raise _REFUSALS[refusal.code](refusal.detail, refusal.cause())
 
     async def _post(self, token: str, kind: CredentialKind) -> httpx.Response:
+        if not self._breaker.allows():
+            raise AuthUnavailableError
         headers = [(b"x-request-id", current_request_id().encode()), *outgoing_trace()]
-        async with asyncio.timeout(TIMEOUT_SECONDS):
-            return await self._http.post(
-                "/internal/v1/verify", json={"token": token, "kind": kind}, headers=headers
-            )
+        try:
+            async with asyncio.timeout(TIMEOUT_SECONDS):
+                answer = await self._http.post(
+                    "/internal/v1/verify", json={"token": token, "kind": kind}, headers=headers
+                )
+        except (httpx.HTTPError, TimeoutError):
+            self._breaker.failed()
+            raise
+        self._breaker.succeeded()
+        return answer
 
     async def trust_version(self) -> str:
         """Return what the verifier's verdicts rest on. Raises `AuthUnavailableError`."""

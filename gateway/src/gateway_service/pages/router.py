@@ -29,7 +29,7 @@ async def get_asset(request: Request, name: str) -> Response:
     asset = _site(request).assets.get(name)
     if asset is None:
         raise NotFoundError
-    headers = {"Cache-Control": _ONE_YEAR, "X-Content-Type-Options": "nosniff"}
+    headers = {"Cache-Control": _ONE_YEAR}
     return Response(asset.content, media_type=asset.media_type, headers=headers)
 
 
@@ -56,7 +56,6 @@ def _page(request: Request, html: bytes) -> Response:
     headers = {
         "Cache-Control": "no-cache",
         "Content-Security-Policy": policy,
-        "Referrer-Policy": "no-referrer",
-        "X-Content-Type-Options": "nosniff",
+        "Cross-Origin-Opener-Policy": "same-origin",
     }
     return Response(html, media_type="text/html", headers=headers)

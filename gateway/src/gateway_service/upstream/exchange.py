@@ -34,7 +34,9 @@ class Exchange:
 
     __slots__ = (
         "_answer",
+        "_begun",
         "_body",
+        "_clock",
         "_connection",
         "_leased",
         "_pool",
@@ -47,6 +49,8 @@ class Exchange:
         self._pool = pool
         self._receive = receive
         self._body = body
+        self._clock = asyncio.get_running_loop().time
+        self._begun = 0.0
         self._leased = self._uploading = False
         self._watcher: asyncio.Task[None] | None = None
         self._connection: PooledConnection
@@ -57,6 +61,7 @@ class Exchange:
 
         Raises `ServiceError`, or `ClientDisconnectedError` when the client did not wait.
         """
+        self._begun = self._clock()
         connection = await self._pool.lease()
         self._use(connection)
         repeatable = connection.exchanges > 0 and self._body.empty and method in _SAFE_METHODS
@@ -64,11 +69,13 @@ class Exchange:
             await self._hand_over(method, data)
         except UpstreamHungUpError:
             if not repeatable or self._answer.started:
+                self._pool.breaker.failed()
                 raise
             self._stop_watching()
             self._leased = False
             self._use(await self._pool.replace(connection))
             await self._hand_over(method, data)
+        self._pool.breaker.succeeded()
 
     async def relay(self, send: Send) -> None:
         """Send the answer to the client, whole or as far as it comes.
@@ -119,7 +126,8 @@ class Exchange:
             self._uploading = True
             self._watch()
         while not answer.has_head:
-            if not await self._news(self._pool.timeouts.answer_head):
+            if not await self._news(self._head_seconds()):
+                self._pool.breaker.failed()
                 raise UpstreamTimeoutError("The upstream did not answer in time.")
         if connection.failure is not None and not answer.complete:
             raise connection.failure
@@ -190,9 +198,15 @@ class Exchange:
             connection.fail(ClientDisconnectedError())
 
     async def _upload(self, connection: PooledConnection) -> None:
-        timeouts = self._pool.timeouts
+        timeouts, begun = self._pool.timeouts, self._clock()
         while not self._body.complete:
             connection.write(await self._body.read())
             await connection.drain(timeouts.write_stall)
         self._uploading = False
-        connection.expire_in(timeouts.answer_head)
+        self._begun += self._clock() - begun
+        connection.expire_in(self._head_seconds())
+
+    def _head_seconds(self) -> float:
+        timeouts = self._pool.timeouts
+        left = timeouts.total - (self._clock() - self._begun)
+        return min(timeouts.answer_head, left)

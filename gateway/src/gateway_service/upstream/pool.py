@@ -2,9 +2,11 @@
 
 import asyncio
 import math
+import time
 from random import SystemRandom
 from urllib.parse import urlsplit
 
+from gateway_service.breaker import Breaker
 from gateway_service.upstream.addresses import AddressBook, Resolve, resolve_name
 from gateway_service.upstream.endpoints import (
     DOWN_SECONDS,
@@ -25,8 +27,8 @@ class UpstreamPool:
     """Leases connections to `url` (`http://host[:port]`), spread over the host's addresses.
 
     At most `max_connections` are open, and who has to wait is served in order of arrival.
-    `resolve` finds the addresses. Use it within one event loop. Raises `ValueError` for any
-    other kind of URL.
+    `resolve` finds the addresses; `breaker` counts failures in a row. Use it within one event
+    loop. Raises `ValueError` for any other kind of URL.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class UpstreamPool:
         self._connecting = 0
         self._closed = False
         self._endpoints = Endpoints()
+        self.breaker = Breaker(time.monotonic)
         self._book = AddressBook(
             host,
             port,
@@ -60,6 +63,10 @@ class UpstreamPool:
 
         Raises `UpstreamUnavailableError` if there is none to be had in time.
         """
+        if not self.breaker.allows():
+            raise UpstreamUnavailableError(
+                "The upstream has failed, and is left alone for a moment."
+            )
         await self._take_slot()
         try:
             return await self._obtain(fresh=False)
@@ -143,6 +150,7 @@ class UpstreamPool:
             else:
                 break
             endpoint = self._endpoints.choose(loop.time(), tried)
+        self.breaker.failed()
         raise UpstreamUnavailableError("The upstream cannot be reached.")
 
     def _share(self, deadline: float, tried: set[Endpoint]) -> float:

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpstreamTimeouts:
-    """Limits in seconds; every step of an exchange is under exactly one of them.
+    """Limits in seconds; every step of an exchange is under one of them.
+
+    `total` is for all steps until the answer begins, but for those that wait for the client.
 
     `connect` covers finding and reaching an address, all attempts together. `pool_wait` is
     for a free connection. `request_body` is the client's silence within its body,
@@ -13,6 +15,7 @@ class UpstreamTimeouts:
     the request has been handed over; `answer_body` is the upstream's silence within its answer.
     """
 
+    total: float = 40.0
     connect: float = 2.0
     pool_wait: float = 5.0
     request_body: float = 30.0

@@ -10,7 +10,7 @@ from devkit.process import Program
 from devkit.readiness import answers_http
 
 # Read by what every service is built on: logging, tracing, trusted certificates.
-_EVERY_SERVICE = ("LOG_LEVEL", "ACCESS_LOG", "SSL_CERT_FILE", "SSL_CERT_DIR")
+_EVERY_SERVICE = ("LOG_LEVEL", "ACCESS_LOG", "MAX_WAITING", "SSL_CERT_FILE", "SSL_CERT_DIR")
 _EVERY_SERVICE_PREFIX = "OTEL_"
 _VERIFIER = (
     "BETTER_AUTH_URL",
@@ -37,12 +37,14 @@ NO_LIMITS = dict.fromkeys(_RATE_LIMITS, "0")
 _GATEWAY = (
     "GATEWAY_WORKERS",
     "CORS_ORIGINS",
+    "HSTS_MAX_AGE",
     "BETTER_AUTH_COOKIE_PREFIX",
     "TRUSTED_PROXIES",
     "UNKNOWN_REVOCATION",
     "VERDICT_TTL_SECONDS",
     "VERDICT_MEMORY_ENTRIES",
     *_RATE_LIMITS,
+    "UPSTREAM_TOTAL",
     "UPSTREAM_CONNECT",
     "UPSTREAM_POOL_WAIT",
     "UPSTREAM_REQUEST_BODY",

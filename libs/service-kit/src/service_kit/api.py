@@ -13,6 +13,7 @@ from service_kit.health import router as health_router
 from service_kit.observed import Observed, Observer
 from service_kit.problems import add_problem_schema
 from service_kit.settings import ServiceSettings
+from service_kit.shedding import Shedding
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -43,6 +44,8 @@ class ServiceApi(FastAPI):
             lifespan=lifespan,
         )
         self.state.public_url = ServiceSettings.model_fields["public_url"].default
+        self.state.max_waiting = ServiceSettings.model_fields["max_waiting"].default
+        self.state.at_once = None
         install_error_handlers(self)
         self.include_router(health_router, include_in_schema=False)
 
@@ -59,8 +62,13 @@ class ServiceApi(FastAPI):
 
     def build_middleware_stack(self) -> ASGIApp:
         """Put the request id outside everything, so that a 500 carries it too."""
-        app = super().build_middleware_stack()
-        return Observed(app, self.observers, tells_route=self.tells_route)
+        served = Shedding(
+            super().build_middleware_stack(),
+            limit=self.state.max_waiting,
+            at_once=self.state.at_once,
+            public_url=self.state.public_url,
+        )
+        return Observed(served, self.observers, tells_route=self.tells_route)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection (ASGI); a `StartupError` ends the start with its one line."""

@@ -19,6 +19,7 @@ from service_kit.edge_errors import (
     TargetTooLongError,
 )
 from service_kit.errors import ServiceError, problem_response
+from service_kit.hardening import DATA_POLICY, HARDENING
 from service_kit.request_id import HEADER, use_new_request_id
 from service_kit.settings import ServiceSettings
 
@@ -232,6 +233,8 @@ class GuardedProtocol(HttpToolsProtocol):
         fields = [
             *self.server_state.default_headers,
             *answer.raw_headers,
+            *HARDENING,
+            DATA_POLICY,
             (HEADER.encode(), request_id.encode()),
             (b"connection", b"close"),
         ]

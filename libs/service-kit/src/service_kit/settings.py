@@ -55,6 +55,7 @@ class ServiceSettings(BaseSettings):
     log_level: str = Field(default="INFO", pattern=r"^(DEBUG|INFO|WARNING|ERROR)$")
     access_log: bool = Field(default=True, description="A line for each request.")
     metrics_port: int | None = Field(default=None, ge=1, le=65_535)
+    max_waiting: int = Field(default=256, ge=1, description="Requests without an answer yet.")
     public_url: str = Field(
         default="http://localhost:8080",
         pattern=r"^https?://[^\s/?#]+$",

@@ -94,6 +94,7 @@ def create_app(
     api.state.public_url = settings.public_url
     log = [AccessLog(SERVICE)] if settings.access_log else []
     api.observers = [metrics, *log, *tracers(SERVICE)]
+    api.state.max_waiting = settings.max_waiting
     return api
 
 

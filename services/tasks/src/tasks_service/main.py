@@ -42,6 +42,8 @@ from tasks_service.services.cursor import CursorSealer
 from tasks_service.settings import SERVICE, TasksSettings
 
 _START_SECONDS = 10
+# While one uses the connection, another reads its body or writes its answer.
+_REQUESTS_PER_CONNECTION = 2
 _V1 = (
     task.router,
     list_routes.router,
@@ -95,6 +97,8 @@ def create_app(settings: TasksSettings | None = None) -> FastAPI:
     log = [AccessLog(SERVICE)] if settings.access_log else []
     app.observers = [metrics, *log, *tracers(SERVICE)]
     app.tells_route = True
+    app.state.max_waiting = settings.max_waiting
+    app.state.at_once = _REQUESTS_PER_CONNECTION * settings.database_pool_size
     return app
 
 

@@ -1,0 +1,120 @@
+"""Too much at once, and parts that fail: what is refused, how soon, and what goes on."""
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gateway_service import breaker
+from gateway_service.breaker import PAUSE_SECONDS, Breaker
+
+if TYPE_CHECKING:
+    from gateway.tests.conftest import Clock, EchoUpstream, FakeVerifier, Gateway, MakeGateway
+
+TASKS = "/api/v1/tasks"
+ORIGIN = {"Origin": "https://app.example.com"}
+IN_A_ROW = 5
+
+
+def test_a_part_is_left_alone_after_failures_in_a_row_and_tried_in_each_pause(
+    clock: "Clock",
+) -> None:
+    part = Breaker(clock)
+    for _ in range(IN_A_ROW - 1):
+        part.failed()
+    part.succeeded()
+    for _ in range(IN_A_ROW):
+        assert part.allows()
+        part.failed()
+
+    at_once = part.allows()
+    clock.advance(PAUSE_SECONDS)
+    tries = [part.allows(), part.allows()]
+    part.failed()
+    again = part.allows()
+    clock.advance(PAUSE_SECONDS)
+    part.succeeded()
+
+    assert (at_once, tries, again, part.allows()) == (False, [True, False], False, True)
+
+
+@pytest.mark.spec("OVER-2")
+async def test_tasks_that_fails_is_left_alone_and_found_again(
+    gateway: "Gateway", upstream: "EchoUpstream", token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(breaker, "PAUSE_SECONDS", 3600)
+    await upstream.stop()
+    for _ in range(IN_A_ROW - 1):
+        assert (await gateway.get(TASKS, token)).status_code == 503
+    monkeypatch.setattr(breaker, "PAUSE_SECONDS", 0)
+    assert (await gateway.get(TASKS, token)).status_code == 503
+    monkeypatch.setattr(breaker, "PAUSE_SECONDS", 3600)
+    # The one that may try, and fails.
+    assert (await gateway.get(TASKS, token)).status_code == 503
+    await upstream.start()
+
+    alone = await gateway.get(TASKS, token)
+
+    assert (alone.status_code, alone.json()["code"]) == (503, "upstream_unavailable")
+    assert alone.headers["retry-after"] == "1"
+    assert upstream.requests == []
+
+
+@pytest.mark.spec("OVER-2")
+async def test_the_first_answer_ends_it(
+    gateway: "Gateway", upstream: "EchoUpstream", token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(breaker, "PAUSE_SECONDS", 0)
+    await upstream.stop()
+    for _ in range(2 * IN_A_ROW):
+        await gateway.get(TASKS, token)
+    await upstream.start()
+
+    back = await gateway.get(TASKS, token)
+    monkeypatch.setattr(breaker, "PAUSE_SECONDS", 3600)
+    after = [await gateway.get(TASKS, token) for _ in range(3)]
+
+    assert [answer.status_code for answer in (back, *after)] == [200] * 4
+
+
+@pytest.mark.spec("OVER-3")
+async def test_a_verifier_that_fails_is_left_alone_and_known_tokens_go_on(
+    gateway: "Gateway",
+    verifier: "FakeVerifier",
+    make_token: Callable[..., str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(breaker, "PAUSE_SECONDS", 3600)
+    known = make_token()
+    await gateway.me(known)
+    await verifier.stop()
+    failed = [await gateway.me(make_token()) for _ in range(IN_A_ROW)]
+    await verifier.start()
+
+    alone, remembered = await gateway.me(make_token()), await gateway.me(known)
+
+    codes = {answer.json()["code"] for answer in (*failed, alone)}
+    assert (codes, remembered.status_code) == ({"auth_unavailable"}, 200)
+    assert len(verifier.asked) == 1
+
+
+@pytest.mark.spec("OVER-4")
+async def test_one_request_too_many_is_refused_at_once_and_health_never(
+    make_gateway: "MakeGateway", verifier: "FakeVerifier", token: str
+) -> None:
+    gateway = await make_gateway(max_waiting=1)
+    verifier.may_answer.clear()
+    waiting = asyncio.create_task(gateway.me(token))
+    await verifier.was_asked.wait()
+
+    refused = await gateway.get(TASKS, token, headers=ORIGIN)
+    health = await gateway.get("/healthz")
+    verifier.may_answer.set()
+    served = await waiting
+    after = await gateway.me(token)
+
+    assert (refused.status_code, refused.json()["code"]) == (503, "overloaded")
+    assert refused.headers["retry-after"] == "1"
+    assert refused.headers["access-control-allow-origin"] == ORIGIN["Origin"]
+    assert [answer.status_code for answer in (health, served, after)] == [200] * 3
