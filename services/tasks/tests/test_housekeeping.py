@@ -188,6 +188,21 @@ async def test_who_is_writing_is_passed_over_and_nobody_waits(
 
 
 @pytest.mark.spec("DATA-24")
+async def test_a_key_that_another_process_removes_is_passed_over(
+    app: FastAPI, alice: AsyncClient, mallory: AsyncClient, session: AsyncSession
+) -> None:
+    for user in (alice, mallory):
+        await user.post(TASKS, json={"title": "x"}, headers={"Idempotency-Key": "k"})
+        await age(app, user)
+    lock = text("SELECT 1 FROM idempotency_key WHERE user_id = :user FOR UPDATE")
+    async with app.state.resources.database.engine.begin() as other, asyncio.timeout(5):
+        await other.execute(lock, {"user": alice.headers["X-User-Id"]})
+
+        assert await do(session, KEYS) == [1]
+    assert await do(session, KEYS) == [1]
+
+
+@pytest.mark.spec("DATA-24")
 @pytest.mark.parametrize("duty", [TRASHED_TASKS, KEYS], ids=lambda duty: duty.name)
 async def test_many_processes_at_once_remove_each_row_once(
     app: FastAPI, alice: AsyncClient, mallory: AsyncClient, duty: Duty
