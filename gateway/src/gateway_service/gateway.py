@@ -3,6 +3,7 @@
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway_service.authentication.authenticator import Authenticator
+from gateway_service.event_streams import EventStreams
 from gateway_service.forwarding import Forwarder
 from gateway_service.upstream.errors import UpstreamFailedError
 from gateway_service.upstream.request import Header
@@ -12,6 +13,8 @@ from service_kit.request_id import HEADER, current_request_id
 _FORWARDED_PREFIX = "/api/"
 # What the gateway answers itself, once it knows the caller.
 _OWN = frozenset(("/api/v1/me", "/api/v1/auth/logout", "/api/v1/auth/logout-all"))
+# Streams go over connections of their own; the tasks service takes this path with a slash too.
+_STREAM = frozenset(("/api/v1/events", "/api/v1/events/"))
 _REQUEST_ID = HEADER.encode()
 _UNAUTHORIZED = 401
 _DOT_SEGMENTS = frozenset((".", ".."))
@@ -29,11 +32,13 @@ class Gateway:
         *,
         authenticator: Authenticator,
         forwarder: Forwarder,
+        streams: EventStreams,
         public_url: str,
     ) -> None:
         self._control = control
         self._authenticator = authenticator
         self._forwarder = forwarder
+        self._streams = streams
         self._public_url = public_url
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -71,7 +76,11 @@ class Gateway:
             await send(message)
 
         request_id: Header = (_REQUEST_ID, current_request_id().encode())
-        await self._forwarder.forward(scope, receive, relay, (*caller.identity_headers, request_id))
+        headers = (*caller.identity_headers, request_id)
+        if path in _STREAM:
+            await self._streams.forward(scope, receive, relay, caller.verdict, headers)
+        else:
+            await self._forwarder.forward(scope, receive, relay, headers)
 
 
 class _IdentityRefusedError(Exception):

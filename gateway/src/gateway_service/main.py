@@ -79,6 +79,7 @@ def create_app(
         api,
         authenticator=parts.authenticator,
         forwarder=Forwarder(parts.pool, body_limit=BODY_LIMIT_BYTES),
+        streams=parts.streams,
         public_url=settings.public_url,
     )
     return _surround(gateway, settings)

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 
 import httpx
 from redis.asyncio import Redis
@@ -18,11 +19,17 @@ from gateway_service.authentication.trust_watch import TrustWatch
 from gateway_service.authentication.verdict_source import VerdictSource
 from gateway_service.authentication.verdict_store import VerdictStore
 from gateway_service.authentication.verifier_client import VerifierClient
+from gateway_service.event_streams import EventStreams
+from gateway_service.forwarding import Forwarder
 from gateway_service.metrics import Metrics, served
 from gateway_service.redis_link import RedisLink
 from gateway_service.settings import Settings
 from gateway_service.upstream.pool import UpstreamPool
 from service_kit.health import Check
+from service_kit.stopping import on_stop
+
+# Longer than the longest heartbeat of the tasks service, with some to spare.
+_STREAM_SILENCE_SECONDS = 150.0
 
 
 class Parts:
@@ -30,6 +37,12 @@ class Parts:
 
     def __init__(self, settings: Settings, clock: Callable[[], float], trust_period: float) -> None:
         self.pool = UpstreamPool(settings.tasks_url, timeouts=settings.upstream_timeouts)
+        # Of their own, so that idle streams leave the other requests their connections.
+        self._stream_pool = UpstreamPool(
+            settings.tasks_url,
+            timeouts=replace(settings.upstream_timeouts, answer_body=_STREAM_SILENCE_SECONDS),
+            max_connections=settings.event_streams,
+        )
         self.tasks = _http(settings.tasks_url)
         self._verifier = _http(settings.auth_verifier_url)
         self._redis = _redis(settings)
@@ -60,18 +73,27 @@ class Parts:
             source=self._source,
             refusals=Refusals(self._metrics, settings.trusted_proxies),
         )
+        self.streams = EventStreams(
+            # A stream is asked for without a body.
+            Forwarder(self._stream_pool, body_limit=0),
+            authenticator=self.authenticator,
+            source=self._source,
+            clock=clock,
+        )
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Keep what works in the background going, and close everything at the end."""
         async with AsyncExitStack() as stack:
-            clients = (self._redis, self._verifier, self.tasks, self.pool)
+            clients = (self._redis, self._verifier, self.tasks, self.pool, self._stream_pool)
             for client in clients:
                 stack.push_async_callback(client.aclose)
             stack.push_async_callback(self._source.aclose)
             await stack.enter_async_context(served(self._metrics, self._metrics_port))
             await stack.enter_async_context(self._trust.kept_up())
             await stack.enter_async_context(self.revocations.kept_informed(self._redis))
+            await stack.enter_async_context(self.streams.kept_up())
+            stack.enter_context(on_stop(self.streams.stop))
             yield
 
     def checks(self) -> dict[str, Check]:

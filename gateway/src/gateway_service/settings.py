@@ -118,6 +118,9 @@ class Settings(ServiceSettings):
     metrics_port: int | None = Field(default=None, ge=1, le=65_535)
     verdict_ttl_seconds: int = Field(default=30, ge=1, le=30)
     verdict_memory_entries: int = Field(default=50_000, ge=1, description="About 1.5 kB each.")
+    event_streams: int = Field(
+        default=5_000, ge=1, description="How many event streams are carried at once."
+    )
     upstream_connect: Seconds = _DEFAULTS.connect
     upstream_pool_wait: Seconds = _DEFAULTS.pool_wait
     upstream_request_body: Seconds = _DEFAULTS.request_body

@@ -5,16 +5,20 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 from fastapi import Depends, FastAPI
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 
 from service_kit.api import Lifespan, ServiceApi
 from service_kit.errors import problem
-from service_kit.health import set_readiness_checks
+from service_kit.health import Check, set_readiness_checks
 from service_kit.logs import configure_logging
 from service_kit.settings import load_settings
+from service_kit.stopping import on_stop
 from tasks_service.api import phase_two
 from tasks_service.api.other_methods import other_methods
 from tasks_service.api.trailing_slash import TrailingSlash
-from tasks_service.api.v1 import batch, recurrence, stats, sync, tag, task, trash
+from tasks_service.api.v1 import batch, events, recurrence, stats, sync, tag, task, trash
 from tasks_service.api.v1 import list as list_routes
 from tasks_service.database import open_database, ping, wait_for_database
 from tasks_service.database_failures import install_database_failures
@@ -23,6 +27,8 @@ from tasks_service.dependencies.resources import Resources
 from tasks_service.errors import UserMismatchError
 from tasks_service.schema_version import require_expected_schema
 from tasks_service.services.cursor import CursorSealer
+from tasks_service.services.events import Events
+from tasks_service.services.notices import Notices
 from tasks_service.settings import SERVICE, TasksSettings
 
 _START_SECONDS = 10
@@ -35,6 +41,7 @@ _V1 = (
     stats.router,
     recurrence.router,
     sync.router,
+    events.router,
 )
 
 
@@ -77,12 +84,37 @@ def create_app(settings: TasksSettings | None = None) -> FastAPI:
 @asynccontextmanager
 async def _lifespan(settings: TasksSettings, app: FastAPI) -> AsyncIterator[None]:
     database = open_database(settings.sqlalchemy_url, settings.database_pool_size)
+    redis = _redis(settings)
     try:
         await wait_for_database(database.engine, _START_SECONDS)
         await require_expected_schema(database.engine)
         keys = settings.identity_keys
-        app.state.resources = Resources(database, keys, CursorSealer(keys))
-        set_readiness_checks(app, {"database": partial(ping, database.engine)})
-        yield
+        streams = Events(
+            database.read_sessions,
+            Notices(redis),
+            heartbeat=settings.events_heartbeat,
+            poll=settings.events_poll,
+        )
+        app.state.resources = Resources(database, keys, CursorSealer(keys), streams)
+        checks: dict[str, Check] = {"database": partial(ping, database.engine)}
+        set_readiness_checks(app, checks | {"redis": partial(_ping, redis)}, optional=["redis"])
+        async with streams.running():
+            with on_stop(streams.stop):
+                yield
     finally:
+        await redis.aclose()
         await database.engine.dispose()
+
+
+def _redis(settings: TasksSettings) -> Redis:
+    # Tried once more, because a connection from before a restart of Redis fails though it is there.
+    return Redis.from_url(
+        settings.redis_url.get_secret_value(),
+        retry=Retry(NoBackoff(), 1),
+        # So that a listener notices when its connection has died in silence.
+        health_check_interval=10,
+    )
+
+
+async def _ping(redis: Redis) -> None:
+    await redis.ping()
