@@ -27,6 +27,7 @@ WORK_TOGETHER = (
     {"gateway", "tasks"},
     {"gateway", "redis"},
     {"tasks", "postgres"},
+    {"tasks", "redis"},
 )
 PROBE = """
 import json, socket, sys

@@ -38,7 +38,11 @@ async def settings(create_database: CreateDatabase) -> dict[str, dict[str, str]]
             "REDIS_URL": f"redis://127.0.0.1:{free_port()}/0",
             "IDENTITY_KEY": key,
         },
-        "tasks": {**database, "IDENTITY_KEY": key},
+        "tasks": {
+            **database,
+            "IDENTITY_KEY": key,
+            "REDIS_URL": f"redis://127.0.0.1:{free_port()}/0",
+        },
     }
 
 

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 from gateway_service.admission import Admission
 from gateway_service.api import auth, me
 from gateway_service.authentication.trust_watch import PERIOD_SECONDS
+from gateway_service.behind import Behind
 from gateway_service.client_address import client_address
 from gateway_service.cors import Cors
 from gateway_service.forwarding import Forwarder
@@ -89,9 +90,12 @@ def create_app(
     gateway = Gateway(
         api,
         admission=Admission(parts.authenticator, parts.limits),
-        forwarder=Forwarder(parts.pool, body_limit=BODY_LIMIT_BYTES, body_limits=BODY_LIMITS_BYTES),
-        revocations=parts.revocations,
-        metrics=parts.metrics,
+        behind=Behind(
+            Forwarder(parts.pool, body_limit=BODY_LIMIT_BYTES, body_limits=BODY_LIMITS_BYTES),
+            parts.streams,
+            parts.revocations,
+            parts.metrics,
+        ),
         public_url=settings.public_url,
     )
     return _surround(gateway, settings, _observers(settings, parts))

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 
 import httpx
 from redis.asyncio import Redis
@@ -18,6 +19,8 @@ from gateway_service.authentication.trust_watch import TrustWatch
 from gateway_service.authentication.verdict_source import VerdictSource
 from gateway_service.authentication.verdict_store import VerdictStore
 from gateway_service.authentication.verifier_client import VerifierClient
+from gateway_service.event_streams import EventStreams
+from gateway_service.forwarding import Forwarder
 from gateway_service.limits.limits import make_limits
 from gateway_service.metrics import Metrics
 from gateway_service.redis_link import RedisLink
@@ -25,6 +28,10 @@ from gateway_service.settings import Settings
 from gateway_service.upstream.pool import UpstreamPool
 from service_kit.health import Check
 from service_kit.metrics import served
+from service_kit.stopping import on_stop
+
+# Longer than the longest heartbeat of the tasks service, with some to spare.
+_STREAM_SILENCE_SECONDS = 150.0
 
 
 class Parts:
@@ -33,6 +40,12 @@ class Parts:
     def __init__(self, settings: Settings, clock: Callable[[], float], trust_period: float) -> None:
         self.metrics = Metrics()
         self.pool = UpstreamPool(settings.tasks_url, timeouts=settings.upstream_timeouts)
+        # Of their own, so that idle streams leave the other requests their connections.
+        self._stream_pool = UpstreamPool(
+            settings.tasks_url,
+            timeouts=replace(settings.upstream_timeouts, answer_body=_STREAM_SILENCE_SECONDS),
+            max_connections=settings.event_streams,
+        )
         self.tasks = _http(settings.tasks_url)
         self._verifier = _http(settings.auth_verifier_url)
         self._redis = _redis(settings)
@@ -64,12 +77,19 @@ class Parts:
             refusals=Refusals(self.metrics, settings.trusted_proxies),
             strangers=self.limits.strangers,
         )
+        self.streams = EventStreams(
+            # A stream is asked for without a body.
+            Forwarder(self._stream_pool, body_limit=0),
+            authenticator=self.authenticator,
+            source=self._source,
+            clock=clock,
+        )
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Keep what works in the background going, and close everything at the end."""
         async with AsyncExitStack() as stack:
-            clients = (self._redis, self._verifier, self.tasks, self.pool)
+            clients = (self._redis, self._verifier, self.tasks, self.pool, self._stream_pool)
             for client in clients:
                 stack.push_async_callback(client.aclose)
             stack.push_async_callback(self._source.aclose)
@@ -77,6 +97,8 @@ class Parts:
             await stack.enter_async_context(served(self.metrics.registry, self._metrics_port))
             await stack.enter_async_context(self._trust.kept_up())
             await stack.enter_async_context(self.revocations.kept_informed(self._redis))
+            await stack.enter_async_context(self.streams.kept_up())
+            stack.enter_context(on_stop(self.streams.stop))
             yield
 
     def checks(self) -> dict[str, Check]:

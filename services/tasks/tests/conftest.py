@@ -18,10 +18,12 @@ NewUser = Callable[..., AsyncClient]
 
 
 @pytest.fixture(scope="session")
-async def settings(create_database: Callable[[], Awaitable[str]]) -> TasksSettings:
+async def settings(create_database: Callable[[], Awaitable[str]], redis_url: str) -> TasksSettings:
     """Give the settings of a service on a migrated database."""
     url = SecretStr(await create_database())
-    settings = TasksSettings(database_url=url, identity_key=(SecretStr(KEY),))
+    settings = TasksSettings(
+        database_url=url, identity_key=(SecretStr(KEY),), redis_url=SecretStr(redis_url)
+    )
     await upgrade(settings.sqlalchemy_url)
     return settings
 

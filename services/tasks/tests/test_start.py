@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+from httpx import ASGITransport, AsyncClient
 from pydantic import SecretStr
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -17,7 +18,13 @@ from tasks_service.schema_version import expected_revision
 from tasks_service.settings import DatabaseSettings, TasksSettings
 
 KEY = secrets.token_hex(32)
-GOOD = {"DATABASE_URL": "postgresql://me:hidden-word@localhost/tasks", "IDENTITY_KEY": KEY}
+# Nothing listens on the discard port.
+NOBODY = SecretStr("redis://127.0.0.1:9/0")
+GOOD = {
+    "DATABASE_URL": "postgresql://me:hidden-word@localhost/tasks",
+    "IDENTITY_KEY": KEY,
+    "REDIS_URL": "redis://:hidden-word@localhost:6379/0",
+}
 
 
 def run(code: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
@@ -32,7 +39,7 @@ def run(code: list[str], environment: dict[str, str]) -> subprocess.CompletedPro
     )
 
 
-@pytest.mark.spec("TASK-24")
+@pytest.mark.spec("TASK-24", "EVENT-13")
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
@@ -47,6 +54,10 @@ def run(code: list[str], environment: dict[str, str]) -> subprocess.CompletedPro
         ({"IDENTITY_KEY": f"{KEY},hidden-word"}, "IDENTITY_KEY"),
         ({"IDENTITY_KEY": f"{KEY},"}, "IDENTITY_KEY"),
         ({"DATABASE_POOL_SIZE": "0"}, "DATABASE_POOL_SIZE"),
+        ({"REDIS_URL": ""}, "REDIS_URL"),
+        ({"REDIS_URL": "http://hidden-word"}, "REDIS_URL"),
+        ({"EVENTS_HEARTBEAT": "0"}, "EVENTS_HEARTBEAT"),
+        ({"EVENTS_POLL": "61"}, "EVENTS_POLL"),
         ({"LOG_LEVEL": "LOUD"}, "LOG_LEVEL"),
         ({"PUBLIC_URL": "here"}, "PUBLIC_URL"),
     ],
@@ -80,7 +91,9 @@ def test_both_spellings_of_a_database_url_and_its_sslmode_are_understood(scheme:
 async def test_another_schema_stops_the_start_and_says_what_to_run(
     database_url: str, found: str
 ) -> None:
-    settings = TasksSettings(database_url=SecretStr(database_url), identity_key=(SecretStr(KEY),))
+    settings = TasksSettings(
+        database_url=SecretStr(database_url), identity_key=(SecretStr(KEY),), redis_url=NOBODY
+    )
     if found != "none":
         await upgrade(settings.sqlalchemy_url)
         engine = create_async_engine(settings.sqlalchemy_url, poolclass=NullPool)
@@ -104,7 +117,9 @@ async def test_a_database_nobody_answers_for_stops_the_start(
     monkeypatch.setattr(main, "_START_SECONDS", 0.1)
     # Nothing listens on the discard port.
     url = SecretStr("postgresql://me:hidden-word@127.0.0.1:9/tasks")
-    app = create_app(TasksSettings(database_url=url, identity_key=(SecretStr(KEY),)))
+    app = create_app(
+        TasksSettings(database_url=url, identity_key=(SecretStr(KEY),), redis_url=NOBODY)
+    )
 
     with pytest.raises(StartupError) as refused:
         async with app.router.lifespan_context(app):
@@ -115,16 +130,33 @@ async def test_a_database_nobody_answers_for_stops_the_start(
 
 
 async def test_a_database_that_refuses_the_password_stops_the_start(database_url: str) -> None:
-    settings = TasksSettings(database_url=SecretStr(database_url), identity_key=(SecretStr(KEY),))
+    settings = TasksSettings(
+        database_url=SecretStr(database_url), identity_key=(SecretStr(KEY),), redis_url=NOBODY
+    )
     wrong = settings.sqlalchemy_url.set(password="hidden-word")
     url = SecretStr(wrong.render_as_string(hide_password=False))
-    app = create_app(TasksSettings(database_url=url, identity_key=(SecretStr(KEY),)))
+    app = create_app(
+        TasksSettings(database_url=url, identity_key=(SecretStr(KEY),), redis_url=NOBODY)
+    )
 
     with pytest.raises(StartupError, match="refuses us") as refused:
         async with app.router.lifespan_context(app):
             pass
 
     assert "hidden-word" not in str(refused.value)
+
+
+@pytest.mark.spec("EVENT-13")
+async def test_without_redis_the_service_is_ready_and_says_what_is_missing(
+    settings: TasksSettings,
+) -> None:
+    app = create_app(settings.model_copy(update={"redis_url": NOBODY}))
+    prober = AsyncClient(transport=ASGITransport(app), base_url="http://tasks")
+
+    async with app.router.lifespan_context(app), prober:
+        ready = await prober.get("/readyz")
+
+    assert (ready.status_code, ready.json()["failing"]) == (200, ["redis"])
 
 
 @pytest.mark.spec("TASK-22", "TASK-24")

@@ -108,6 +108,7 @@ async def test_a_release_serves_on_a_database_that_a_newer_one_has_migrated(
     settings = TasksSettings(
         database_url=SecretStr(url.render_as_string(hide_password=False)),
         identity_key=(SecretStr("k" * 32),),
+        redis_url=SecretStr("redis://127.0.0.1:9/0"),
     )
     app = create_app(settings)
 

@@ -55,19 +55,20 @@ class Revocations:
         if self._is_known(verdict):
             raise TokenRevokedError(verdict.issuer)
 
-    async def learn(self, verdict: Verdict) -> None:
-        """Ask Redis about a token, so that `check` knows.
+    async def learn(self, *verdicts: Verdict) -> None:
+        """Ask Redis about some tokens, so that `check` knows.
 
         Raises `AuthUnavailableError` if it does not answer and the unknown are refused.
         """
-        if self._is_known(verdict):
+        unknown = [verdict for verdict in verdicts if not self._is_known(verdict)]
+        if not unknown:
             return
-        keys = [_token(verdict), _user(verdict)]
+        names = {_name(key) for verdict in unknown for key in (_token(verdict), _user(verdict))}
         try:
-            values = await self._link.ask(lambda redis: redis.mget(map(_name, keys)))
+            values = await self._link.ask(lambda redis: redis.mget(names))
         except RedisDownError as error:
             if self._refuse_unknown:
-                cause = Cause("unavailable", verdict.issuer)
+                cause = Cause("unavailable", unknown[0].issuer)
                 raise AuthUnavailableError(cause=cause) from error
             return
         for value in values:

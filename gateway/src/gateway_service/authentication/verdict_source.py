@@ -49,6 +49,17 @@ class VerdictSource:
         verdict.check_times(self._clock())
         self._revocations.check(verdict)
 
+    async def learn(self, *verdicts: Verdict) -> None:
+        """Ask what became of verdicts in use, so that `check` knows.
+
+        Raises `AuthUnavailableError` if nobody can tell and the unknown are refused.
+        """
+        await self._revocations.learn(*verdicts)
+
+    def holds(self, verdict: Verdict) -> bool:
+        """Tell whether a verdict in use rests on what the verifier trusts now."""
+        return self._trust.holds(verdict)
+
     async def aclose(self) -> None:
         """End the verifications under way."""
         await self._flights.aclose()

@@ -26,7 +26,13 @@ _VERIFIER = (
     "https_proxy",
     "no_proxy",
 )
-_TASKS = ("DATABASE_POOL_SIZE", "HOUSEKEEPING_SECONDS", "TASKS_WORKERS")
+_TASKS = (
+    "DATABASE_POOL_SIZE",
+    "HOUSEKEEPING_SECONDS",
+    "TASKS_WORKERS",
+    "EVENTS_HEARTBEAT",
+    "EVENTS_POLL",
+)
 _WORKERS = ("GATEWAY_WORKERS", "TASKS_WORKERS")
 _METRICS_PORT = "METRICS_PORT"
 # On one machine each service needs a port of its own: these come on top of METRICS_PORT.
@@ -86,20 +92,26 @@ class Services:
         }
         return self._service("auth-verifier", "auth_verifier", self.verifier_port, environment)
 
-    def tasks(self) -> Program:
-        """Return how to run the tasks service, its tables brought up to date first."""
+    def tasks(self, name: str = "tasks", port: int | None = None) -> Program:
+        """Return how to run the tasks service, its tables brought up to date first.
+
+        A second one takes a name and a port of its own.
+        """
         environment = {
             "DATABASE_URL": self.database_url,
+            "REDIS_URL": self.redis_url,
             "IDENTITY_KEY": self.identity_key,
             **self._optional(*_TASKS),
         }
         migrate = [sys.executable, "-m", "tasks_service.migrate"]
-        return self._service("tasks", "tasks_service", self.tasks_port, environment, migrate)
+        return self._service(name, "tasks_service", port or self.tasks_port, environment, migrate)
 
-    def gateway(self, name: str = "gateway", port: int | None = None) -> Program:
+    def gateway(
+        self, name: str = "gateway", port: int | None = None, tasks_port: int | None = None
+    ) -> Program:
         """Return how to run a gateway; a second one takes a name and a port of its own."""
         environment = {
-            "TASKS_URL": url(self.tasks_port),
+            "TASKS_URL": url(tasks_port or self.tasks_port),
             "AUTH_VERIFIER_URL": url(self.verifier_port),
             "REDIS_URL": self.redis_url,
             "IDENTITY_KEY": self.identity_key,

@@ -21,6 +21,7 @@ Environments = Mapping[str, Mapping[str, str]]
 class Stack:
     """A running system. Parts: postgres, redis, auth-verifier, tasks, gateway, gateway-2, ….
 
+    A replica of tasks has the number of its gateway: tasks-2.
     `url` is the first gateway's, `urls` every gateway's; `secret` signs the tokens it accepts.
     """
 
@@ -78,8 +79,19 @@ class Stack:
 
     async def add_gateway(self) -> str:
         """Start one more gateway in front of the same services and return its URL."""
+        return await self._add_gateway()
+
+    async def add_replica(self) -> str:
+        """Start one more tasks service with a gateway of its own; return that one's URL."""
+        port, name = free_port(), f"tasks-{len(self.urls) + 1}"
+        program = self._services.tasks(name, port)
+        self._programs[name] = program
+        await self._supervisor.start(program)
+        return await self._add_gateway(port)
+
+    async def _add_gateway(self, tasks_port: int | None = None) -> str:
         port, name = free_port(), f"gateway-{len(self.urls) + 1}"
-        program = self._services.gateway(name, port)
+        program = self._services.gateway(name, port, tasks_port)
         self._programs[name] = program
         await self._supervisor.start(program)
         self.urls.append(url(port))

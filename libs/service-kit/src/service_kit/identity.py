@@ -14,6 +14,9 @@ from service_kit.errors import ServiceError
 
 USER_HEADER = "x-user-id"
 IDENTITY_HEADER = "x-identity"
+# When the user's token ends (Unix seconds), for what goes on after its request. Not signed: it is
+# believed of whoever could sign the other two.
+END_HEADER = "x-identity-end"
 _VERSION = "v1"
 
 

@@ -130,6 +130,20 @@ class ResyncRequiredError(ServiceError):
         super().__init__("This cursor is too old to tell what is gone since: sync without one.")
 
 
+class TooManyStreamsError(ServiceError):
+    """The user has as many event streams open as one may have."""
+
+    status: ClassVar[int] = 429
+    code: ClassVar[str] = "too_many_streams"
+    title: ClassVar[str] = "Too many streams"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "You have too many event streams open; close one, or let your tabs share one.",
+            headers={"Retry-After": "30"},
+        )
+
+
 class UserMismatchError(ServiceError):
     """The path names another user than the caller."""
 

@@ -5,14 +5,18 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 from fastapi import Depends, FastAPI
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 
 from service_kit.access_log import AccessLog
 from service_kit.api import Lifespan, ServiceApi
 from service_kit.errors import problem
-from service_kit.health import set_readiness_checks
+from service_kit.health import Check, set_readiness_checks
 from service_kit.logs import configure_logging
 from service_kit.metrics import served
 from service_kit.settings import load_settings
+from service_kit.stopping import on_stop
 from service_kit.tracing import is_traced, tracers
 from tasks_service.api import phase_two
 from tasks_service.api.other_methods import other_methods
@@ -21,6 +25,7 @@ from tasks_service.api.v1 import (
     account,
     batch,
     data_import,
+    events,
     export,
     recurrence,
     stats,
@@ -39,6 +44,8 @@ from tasks_service.housekeeping import kept_tidy
 from tasks_service.metrics import Metrics
 from tasks_service.schema_version import require_expected_schema
 from tasks_service.services.cursor import CursorSealer
+from tasks_service.services.events import Events
+from tasks_service.services.notices import Notices
 from tasks_service.settings import SERVICE, TasksSettings
 
 _START_SECONDS = 10
@@ -56,6 +63,7 @@ _V1 = (
     data_import.router,
     account.router,
     sync.router,
+    events.router,
 )
 
 
@@ -111,16 +119,41 @@ async def _lifespan(settings: TasksSettings, metrics: Metrics, app: FastAPI) -> 
         record_statements(database.engine)
         record_statements(database.export_engine)
     metrics.watch_pool(database.engine, settings.database_pool_size)
+    redis = _redis(settings)
     try:
         await wait_for_database(database.engine, _START_SECONDS)
         await require_expected_schema(database.engine)
         keys = settings.identity_keys
-        app.state.resources = Resources(database, keys, CursorSealer(keys))
-        set_readiness_checks(app, {"database": partial(ping, database.engine)})
+        streams = Events(
+            database.read_sessions,
+            Notices(redis),
+            heartbeat=settings.events_heartbeat,
+            poll=settings.events_poll,
+        )
+        app.state.resources = Resources(database, keys, CursorSealer(keys), streams)
+        checks: dict[str, Check] = {"database": partial(ping, database.engine)}
+        set_readiness_checks(app, checks | {"redis": partial(_ping, redis)}, optional=["redis"])
         async with (
             served(metrics.registry, settings.metrics_port),
             kept_tidy(database.sessions, settings.housekeeping_seconds),
+            streams.running(),
         ):
-            yield
+            with on_stop(streams.stop):
+                yield
     finally:
+        await redis.aclose()
         await database.aclose()
+
+
+def _redis(settings: TasksSettings) -> Redis:
+    # Tried once more, because a connection from before a restart of Redis fails though it is there.
+    return Redis.from_url(
+        settings.redis_url.get_secret_value(),
+        retry=Retry(NoBackoff(), 1),
+        # So that a listener notices when its connection has died in silence.
+        health_check_interval=10,
+    )
+
+
+async def _ping(redis: Redis) -> None:
+    await redis.ping()

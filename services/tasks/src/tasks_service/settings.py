@@ -1,6 +1,9 @@
 """What this service reads from its environment."""
 
-from pydantic import Field, SecretStr, field_validator
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, SecretStr, field_validator
+from redis.asyncio.connection import parse_url as parse_redis_url
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -30,13 +33,24 @@ class DatabaseSettings(ServiceSettings):
         return _parse(self.database_url.get_secret_value())
 
 
+def _check_redis_url(url: SecretStr) -> SecretStr:
+    try:
+        parse_redis_url(url.get_secret_value())
+    except ValueError:
+        raise ValueError("must be a URL such as redis://redis:6379/0 (or rediss://)") from None
+    return url
+
+
 class TasksSettings(DatabaseSettings):
     """Everything the running service needs; `IDENTITY_KEY` is a comma list, newest first."""
 
     identity_key: Secrets
+    redis_url: Annotated[SecretStr, AfterValidator(_check_redis_url)]
     database_pool_size: int = Field(default=10, ge=1, le=200, description="Of each process.")
     housekeeping_seconds: float = Field(default=3600, gt=0, le=86_400)
     tasks_workers: int = Field(default=1, ge=1, le=64, description="Processes on one port.")
+    events_heartbeat: float = Field(default=15, gt=0, le=60)
+    events_poll: float = Field(default=2, gt=0, le=60)
 
     @property
     def identity_keys(self) -> list[bytes]:

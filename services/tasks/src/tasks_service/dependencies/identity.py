@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import Depends, Path, Request
 
-from service_kit.identity import IDENTITY_HEADER, USER_HEADER, verify_identity
+from service_kit.identity import END_HEADER, IDENTITY_HEADER, USER_HEADER, verify_identity
 from service_kit.observed import record_of
 from tasks_service.dependencies.resources import resources
 from tasks_service.errors import UserMismatchError
@@ -30,6 +30,13 @@ def _current_user_id(request: Request) -> str:
     return user_id
 
 
+def _token_end(request: Request) -> float | None:
+    value = request.headers.get(END_HEADER, "")
+    return float(value) if value.isascii() and value.isdigit() else None
+
+
+# When the caller's token ends (Unix seconds), for what goes on after its request.
+TokenEnd = Annotated[float | None, Depends(_token_end)]
 CurrentUserId = Annotated[str, Depends(_current_user_id)]
 
 

@@ -2,23 +2,25 @@
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
-from fastapi import Depends, Request
+from fastapi import Depends, Header, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tasks_service.database import Database
 from tasks_service.services.account import Writes, writes_of
 from tasks_service.services.cursor import CursorSealer
+from tasks_service.services.events import Events
 
 
 @dataclass(frozen=True)
 class Resources:
-    """The database, and the keys that prove who is calling."""
+    """The database, the keys that prove who is calling, and the open streams."""
 
     database: Database
     identity_keys: Sequence[bytes]
     cursors: CursorSealer
+    events: Events
 
 
 def resources(request: Request) -> Resources:
@@ -27,15 +29,32 @@ def resources(request: Request) -> Resources:
     return found
 
 
-async def _session(request: Request) -> AsyncIterator[AsyncSession]:
+class Writing(NamedTuple):
+    """What a request writes, and the client that it says it is from."""
+
+    writes: Writes
+    client_id: str | None
+
+
+ClientId = Annotated[
+    str | None,
+    Header(
+        alias="X-Client-Id",
+        pattern=r"^[A-Za-z0-9._:-]{1,64}$",
+        description="Of the caller's choice, for the events that this write makes.",
+    ),
+]
+
+
+async def _session(request: Request, client_id: ClientId = None) -> AsyncIterator[AsyncSession]:
     async with resources(request).database.sessions() as session:
-        request.state.writes = writes_of(session)
+        request.state.writing = Writing(writes_of(session), client_id)
         yield session
 
 
-def writes_for(request: Request) -> Writes:
-    """Return what was written for a request so far."""
-    return getattr(request.state, "writes", None) or Writes()
+def writing_for(request: Request) -> Writing | None:
+    """Return what was written for a request, None if nothing can have been."""
+    return getattr(request.state, "writing", None)
 
 
 async def _read_session(request: Request) -> AsyncIterator[AsyncSession]:
@@ -48,6 +67,10 @@ async def _export_session(request: Request) -> AsyncIterator[AsyncSession]:
         yield session
 
 
+def _events(request: Request) -> Events:
+    return resources(request).events
+
+
 def _cursors(request: Request) -> CursorSealer:
     return resources(request).cursors
 
@@ -57,4 +80,5 @@ DatabaseSession = Annotated[AsyncSession, Depends(_session, scope="function")]
 ReadSession = Annotated[AsyncSession, Depends(_read_session, scope="function")]
 # Of the scope "request": the answer is made from it while it is sent.
 ExportSession = Annotated[AsyncSession, Depends(_export_session, scope="request")]
+OpenEvents = Annotated[Events, Depends(_events)]
 Cursors = Annotated[CursorSealer, Depends(_cursors)]

@@ -11,7 +11,7 @@ from service_kit.errors import ValidationFailedError
 from service_kit.problems import ProblemField
 from tasks_service.dependencies.identity import authenticate
 from tasks_service.dependencies.json_body import JsonRequest
-from tasks_service.dependencies.resources import writes_for
+from tasks_service.dependencies.resources import resources, writing_for
 from tasks_service.schemas.query import QueryParameters
 
 _SYNC_CURSOR = "X-Sync-Cursor"
@@ -37,12 +37,19 @@ class StrictRoute(APIRoute):
                 request = JsonRequest(request.scope, request.receive)
                 await request.read()
             response = await handle(request)
-            last = writes_for(request).last
-            if last is not None:
-                response.headers[_SYNC_CURSOR] = str(last)
+            _tell(request, response)
             return response
 
         return handle_strictly
+
+
+def _tell(request: Request, response: Response) -> None:
+    """Tell what was written: on the answer, and to the user's open streams."""
+    writing = writing_for(request)
+    if writing is not None and writing.writes.last is not None:
+        response.headers[_SYNC_CURSOR] = str(writing.writes.last)
+        user_id: str = request.state.user_id
+        resources(request).events.announce(user_id, *writing)
 
 
 class _NoParameters(QueryParameters):

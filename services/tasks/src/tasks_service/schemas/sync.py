@@ -60,12 +60,28 @@ class TagChange(Change):
 AnyChange = Annotated[TaskChange | ListChange | TagChange, Field(discriminator="kind")]
 
 
+class ChangeEvent(BaseModel):
+    """The data of an event `change`."""
+
+    change: AnyChange
+    client_id: str | None = Field(description="`X-Client-Id` of who wrote it, if that is known.")
+
+
 class SyncPage(BaseModel):
     """Some changes, oldest first, and from where to ask for the next ones."""
 
     changes: list[AnyChange]
     cursor: str = Field(description="A number once `has_more` is false, opaque before.")
     has_more: bool
+
+
+class EventsQuery(QueryParameters):
+    """From where."""
+
+    cursor: str | None = Field(
+        default=None,
+        description="`cursor` of a sync; `Last-Event-ID` goes before it. By default from now.",
+    )
 
 
 class SyncQuery(QueryParameters):

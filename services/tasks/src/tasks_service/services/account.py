@@ -1,13 +1,13 @@
 """The root of what a user has: the counter that numbers their writes, and its removal."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import delete, func, select, text
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import String, any_, delete, func, literal, select, text
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
 from sqlmodel import col
 
@@ -106,14 +106,25 @@ async def next_versions(
     return stamp
 
 
+async def last_version(session: AsyncSession, user_id: str) -> int:
+    """Return where the user's writes stand; 0 before the first."""
+    statement = select(col(Account.last_version)).where(col(Account.user_id) == user_id)
+    return await session.scalar(statement) or 0
+
+
+async def last_versions(session: AsyncSession, user_ids: Sequence[str]) -> dict[str, int]:
+    """Return where the writes of some users stand; without those who never wrote."""
+    found = await session.execute(
+        select(col(Account.user_id), col(Account.last_version)).where(
+            col(Account.user_id) == any_(literal(list(user_ids), ARRAY(String)))
+        )
+    )
+    return {row.user_id: row.last_version for row in found}
+
+
 async def require_cursor(session: AsyncSession, user_id: str, cursor: int | None) -> None:
     """Return if the user's writes have come to this cursor. Raises `InvalidCursorError`."""
-    if cursor is None:
-        return
-    last = await session.scalar(
-        select(col(Account.last_version)).where(col(Account.user_id) == user_id)
-    )
-    if (last or 0) < cursor:
+    if cursor is not None and await last_version(session, user_id) < cursor:
         raise InvalidCursorError("no write of yours has come to this one")
 
 

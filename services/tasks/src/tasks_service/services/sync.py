@@ -14,18 +14,21 @@ from tasks_service.services.sync_rows import ORDER, as_change, select_changes
 
 
 class Changes(NamedTuple):
-    """Some changes, and the cursor of who knows them."""
+    """Some changes, and the cursor of who knows them; `last` is where the user's writes stand."""
 
     changes: list[AnyChange]
     cursor: SyncCursor
     has_more: bool
+    last: int
 
 
 async def sync(session: AsyncSession, user_id: str, query: SyncQuery) -> SyncPage:
     """Return a page of changes. Raises `InvalidCursorError` and `ResyncRequiredError`."""
     cursor = None if query.cursor is None else SyncCursor.parse(query.cursor)
-    changes, reached, has_more = await read_changes(session, user_id, cursor, query.limit)
-    return SyncPage.model_construct(changes=changes, cursor=str(reached), has_more=has_more)
+    page = await read_changes(session, user_id, cursor, query.limit)
+    return SyncPage.model_construct(
+        changes=page.changes, cursor=str(page.cursor), has_more=page.has_more
+    )
 
 
 async def read_changes(
@@ -51,9 +54,10 @@ async def read_changes(
         _require_good(cursor, last, oldest)
     found = [as_change(row) for row in rows[:limit] if row.id is not None]
     if len(rows) <= limit:
-        return Changes(found, SyncCursor.at(last), has_more=False)
+        return Changes(found, SyncCursor.at(last), has_more=False, last=last)
     end, since = found[-1], last if cursor is None else cursor.since
-    return Changes(found, SyncCursor(end.version, since, end.kind, end.id), has_more=True)
+    position = SyncCursor(end.version, since, end.kind, end.id)
+    return Changes(found, position, has_more=True, last=last)
 
 
 def _require_good(cursor: SyncCursor, last: int, oldest: int) -> None:
