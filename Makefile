@@ -95,6 +95,7 @@ fuzz: $(READY) ## Try every operation at length, with schemathesis; EXAMPLES=100
 	@exec $(PY) -m devkit.fuzzing $(EXAMPLES)
 
 .PHONY: bench-auth bench-limits bench-overload
+.PHONY: bench-auth bench-limits bench-tasks
 bench-auth: $(READY) ## Measure how soon changes bite, and what tokens cost; TOKENS=1000000
 	@exec $(PY) benchmarks/authentication.py $(TOKENS)
 
@@ -103,6 +104,8 @@ bench-limits: $(READY) ## Measure what a rate limit costs, and how far from exac
 
 bench-overload: $(READY) ## Measure what is served at 1, 2 and 4 times the load; SECONDS=10
 	@exec $(PY) benchmarks/overload.py $(SECONDS)
+bench-tasks: $(READY) ## Measure the tasks service beside the least it could cost
+	@exec $(PY) -m benchmarks.tasks
 
 .PHONY: check lint format types imports specs
 check: lint types imports specs test ## Check everything, as CI does

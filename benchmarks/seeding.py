@@ -1,0 +1,41 @@
+"""Many users with many tasks, as one statement each for all of them."""
+
+from uuid import UUID
+
+import asyncpg
+
+_ACCOUNTS = """
+INSERT INTO account (user_id, last_version, created_at, updated_at)
+SELECT 'user-' || n, $2, now(), now() FROM generate_series(1, $1::int) n
+"""
+# A third is due, a third is tagged, a third is done; ids and times say who came after whom.
+_TASKS = """
+INSERT INTO task (user_id, id, title, description, completed_at, priority, due_on, reminders, tags,
+  tag_keys, position, version, field_versions, created_at, updated_at)
+SELECT 'user-' || u, md5(u || '/' || n)::uuid, 'Write to Ada about part ' || n,
+  'What she needs to know of part ' || n || ', and by when: ' || md5(n::text) || md5(u::text),
+  CASE WHEN n % 3 = 2 THEN now() - n * interval '1 minute' END,
+  n % 5,
+  CASE WHEN n % 3 = 0 THEN current_date + n % 30 END,
+  CASE WHEN n % 3 = 0 THEN ARRAY['P1D'] ELSE '{}' END,
+  CASE WHEN n % 3 = 1 THEN ARRAY['Home', 'topic ' || n % 7] ELSE '{}' END,
+  CASE WHEN n % 3 = 1 THEN ARRAY['home', 'topic ' || n % 7] ELSE '{}' END,
+  lpad(to_hex(549755813888 + n), 10, '0'), n, jsonb_build_object('id', n),
+  now() - n * interval '1 minute', now() - n * interval '1 minute'
+FROM generate_series(1, $1::int) u, generate_series(1, $2::int) n
+"""
+
+
+async def seed(database_url: str, users: int, tasks: int) -> list[UUID]:
+    """Give so many users (`user-1`, …) so many tasks each; return one task's id for each user."""
+    connection = await asyncpg.connect(database_url)
+    try:
+        await connection.execute(_ACCOUNTS, users, tasks)
+        await connection.execute(_TASKS, users, tasks)
+        await connection.execute("VACUUM (ANALYZE)")
+        rows = await connection.fetch(
+            "SELECT md5(u || '/' || 7)::uuid FROM generate_series(1, $1::int) u", users
+        )
+        return [id_ for (id_,) in rows]
+    finally:
+        await connection.close()
