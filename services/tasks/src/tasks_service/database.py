@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import (
 
 from service_kit.api import StartupError
 from tasks_service.database_failures import DATABASE_ERRORS, is_passing
+from tasks_service.reads import Reads
 
 _CONNECT_SECONDS = 5
 _COMMAND_SECONDS = 10
@@ -31,11 +32,12 @@ _HANGING_EXPORT = "60s"
 
 @dataclass(frozen=True)
 class Database:
-    """The engine and its kinds of session.
+    """The engine, and what is done through it.
 
-    `sessions` are for writes; `read_sessions` run each statement by itself, without the round
-    trips of BEGIN and ROLLBACK. `export_sessions` read as of one instant, over a few connections
-    of their own, so that slow readers of long answers hold up nobody else.
+    `sessions` are for writes; `reads` and `read_sessions` run each statement by itself, without
+    the round trips of BEGIN and ROLLBACK, and `reads` without the price of a session.
+    `export_sessions` read as of one instant, over a few connections of their own, so that slow
+    readers of long answers hold up nobody else.
     """
 
     engine: AsyncEngine
@@ -43,6 +45,7 @@ class Database:
     sessions: async_sessionmaker[AsyncSession]
     read_sessions: async_sessionmaker[AsyncSession]
     export_sessions: async_sessionmaker[AsyncSession]
+    reads: Reads
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -64,6 +67,7 @@ def open_database(url: URL, pool_size: int = 1) -> Database:
         async_sessionmaker(engine, expire_on_commit=False),
         async_sessionmaker(reading, expire_on_commit=False),
         async_sessionmaker(exporting, expire_on_commit=False),
+        Reads(engine),
     )
 
 

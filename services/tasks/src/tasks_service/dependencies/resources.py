@@ -8,6 +8,7 @@ from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tasks_service.database import Database
+from tasks_service.reads import Reads
 from tasks_service.services.account import Writes, writes_of
 from tasks_service.services.cursor import CursorSealer
 
@@ -48,12 +49,17 @@ async def _export_session(request: Request) -> AsyncIterator[AsyncSession]:
         yield session
 
 
-def _cursors(request: Request) -> CursorSealer:
+async def _reads(request: Request) -> Reads:
+    return resources(request).database.reads
+
+
+async def _cursors(request: Request) -> CursorSealer:
     return resources(request).cursors
 
 
 # Of the scope "function", so that the connection is free again before the answer is sent.
 DatabaseSession = Annotated[AsyncSession, Depends(_session, scope="function")]
+DatabaseReads = Annotated[Reads, Depends(_reads)]
 ReadSession = Annotated[AsyncSession, Depends(_read_session, scope="function")]
 # Of the scope "request": the answer is made from it while it is sent.
 ExportSession = Annotated[AsyncSession, Depends(_export_session, scope="request")]

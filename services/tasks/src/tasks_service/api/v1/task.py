@@ -15,7 +15,12 @@ from tasks_service.dependencies.preconditions import (
     IfNoneMatch,
     PutConditions,
 )
-from tasks_service.dependencies.resources import Cursors, DatabaseSession, ReadSession
+from tasks_service.dependencies.resources import (
+    Cursors,
+    DatabaseReads,
+    DatabaseSession,
+    ReadSession,
+)
 from tasks_service.dependencies.strict_route import StrictRoute
 from tasks_service.errors import (
     DatabaseUnavailableError,
@@ -59,11 +64,11 @@ router = APIRouter(
 async def list_tasks(
     query: Annotated[TaskQuery, Query()],
     user_id: CurrentUserId,
-    session: ReadSession,
+    reads: DatabaseReads,
     cursors: Cursors,
 ) -> Response:
     """List the caller's tasks, or those of a view, a page at a time."""
-    return json_answer(await task_list_service.list_tasks(session, user_id, query, cursors))
+    return json_answer(await task_list_service.list_tasks(reads, user_id, query, cursors))
 
 
 @router.post(
@@ -91,10 +96,10 @@ async def create_task(
     responses={304: {"description": "The caller has this version."}, **problem(TaskNotFoundError)},
 )
 async def get_task(
-    task_id: UUID, user_id: CurrentUserId, session: ReadSession, if_none_match: IfNoneMatch
+    task_id: UUID, user_id: CurrentUserId, reads: DatabaseReads, if_none_match: IfNoneMatch
 ) -> Response:
     """Get one of the caller's tasks."""
-    task = await task_service.get_task(session, user_id, task_id)
+    task = await task_service.get_task(reads, user_id, task_id)
     return versioned_answer(task, unless=if_none_match)
 
 
