@@ -42,6 +42,7 @@ from tasks_service.services import task as task_service
 from tasks_service.services.cursor import CursorSealer
 from tasks_service.services.export import export_data
 from tasks_service.services.housekeeping import DUTIES, Duty
+from tasks_service.turns import Turns
 
 USER = "reader-3"
 TRASHED_TASKS, TRASHED_LISTS, KEYS, TOMBSTONES = DUTIES
@@ -106,7 +107,7 @@ class ReadsWithin(Reads):
     """Reads within a connection's transaction, and keeps what was asked."""
 
     def __init__(self, connection: AsyncConnection) -> None:
-        super().__init__(connection.engine)
+        super().__init__(connection.engine, Turns(1, 0))
         self._connection = connection
         self.asked: list[tuple[str, list[Any]]] = []
 
@@ -335,7 +336,7 @@ async def test_a_rare_tag_leads_to_its_tasks_and_a_common_one_is_met_on_the_way(
 async def test_a_view_reads_its_part_of_the_due_index_in_order(
     connection: AsyncConnection, view: Any
 ) -> None:
-    query = TaskQuery(view=view, limit=2)
+    query = TaskQuery(view=view, limit=1)
     for plan in await plans_of_reads(
         connection, partial(task_list.list_tasks, user_id=USER, query=query, cursors=CURSORS)
     ):

@@ -10,6 +10,8 @@ from sqlalchemy import Select
 from sqlalchemy.dialects.postgresql import asyncpg
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from tasks_service.turns import Turns
+
 _DIALECT = asyncpg.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy's dialects are untyped.
 
 
@@ -45,23 +47,25 @@ class Query:
 class Reads:
     """Runs queries, each by itself; rows are as the driver gives them."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, turns: Turns) -> None:
         self._engine = engine
+        self._turns = turns
 
     async def rows(self, query: Query, parameters: dict[str, Any]) -> list[Record]:
         """Return all rows of a query."""
-        connection = await self._engine.raw_connection()
-        try:
-            driver: Any = connection.driver_connection
-            rows: list[Record] = await driver.fetch(query.text, *query.arguments(parameters))
-        except PostgresError:
-            raise
-        except BaseException:
-            # What became of the connection is not known: the next to ask gets another.
-            connection.invalidate()
-            raise
-        finally:
-            connection.close()
+        async with self._turns:
+            connection = await self._engine.raw_connection()
+            try:
+                driver: Any = connection.driver_connection
+                rows: list[Record] = await driver.fetch(query.text, *query.arguments(parameters))
+            except PostgresError:
+                raise
+            except BaseException:
+                # What became of the connection is not known: the next to ask gets another.
+                connection.invalidate()
+                raise
+            finally:
+                connection.close()
         return rows
 
     async def row(self, query: Query, parameters: dict[str, Any]) -> Record | None:

@@ -29,7 +29,8 @@ def resources(request: Request) -> Resources:
 
 
 async def _session(request: Request) -> AsyncIterator[AsyncSession]:
-    async with resources(request).database.sessions() as session:
+    database = resources(request).database
+    async with database.turns, database.sessions() as session:
         request.state.writes = writes_of(session)
         yield session
 
@@ -40,7 +41,8 @@ def writes_for(request: Request) -> Writes:
 
 
 async def _read_session(request: Request) -> AsyncIterator[AsyncSession]:
-    async with resources(request).database.read_sessions() as session:
+    database = resources(request).database
+    async with database.turns, database.read_sessions() as session:
         yield session
 
 

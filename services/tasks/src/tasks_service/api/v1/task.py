@@ -9,6 +9,7 @@ from service_kit.errors import MalformedJsonError, ValidationFailedError, proble
 from service_kit.identity import InvalidIdentityError
 from tasks_service.api.answers import json_answer, versioned_answer, written_answer
 from tasks_service.dependencies.identity import CurrentUserId
+from tasks_service.dependencies.lean import lean
 from tasks_service.dependencies.preconditions import (
     IdempotencyKey,
     IfMatch,
@@ -61,6 +62,7 @@ router = APIRouter(
 
 
 @router.get("", response_model=TaskPage | TaskView, responses=problem(InvalidCursorError))
+@lean
 async def list_tasks(
     query: Annotated[TaskQuery, Query()],
     user_id: CurrentUserId,
@@ -95,6 +97,7 @@ async def create_task(
     response_model=TaskRead,
     responses={304: {"description": "The caller has this version."}, **problem(TaskNotFoundError)},
 )
+@lean
 async def get_task(
     task_id: UUID, user_id: CurrentUserId, reads: DatabaseReads, if_none_match: IfNoneMatch
 ) -> Response:
