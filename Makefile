@@ -96,6 +96,10 @@ fuzz: $(READY) ## Try every operation at length, with schemathesis; EXAMPLES=100
 
 .PHONY: bench-auth bench-limits bench-overload
 .PHONY: bench-auth bench-limits bench-tasks
+.PHONY: bench bench-auth bench-limits bench-tasks
+bench: $(READY) ## Measure Taskgate beside its peers; needs nginx, haproxy and wrk
+	@exec $(PY) -m benchmarks.system
+
 bench-auth: $(READY) ## Measure how soon changes bite, and what tokens cost; TOKENS=1000000
 	@exec $(PY) benchmarks/authentication.py $(TOKENS)
 

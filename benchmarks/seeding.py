@@ -1,8 +1,11 @@
 """Many users with many tasks, as one statement each for all of them."""
 
+import time
 from uuid import UUID
 
 import asyncpg
+
+from service_kit.identity import sign_identity
 
 _ACCOUNTS = """
 INSERT INTO account (user_id, last_version, created_at, updated_at)
@@ -39,3 +42,9 @@ async def seed(database_url: str, users: int, tasks: int) -> list[UUID]:
         return [id_ for (id_,) in rows]
     finally:
         await connection.close()
+
+
+def signed(user_id: str, key: str) -> dict[str, str]:
+    """Return the headers the gateway would send for a user."""
+    until = int(time.time()) + 3600
+    return sign_identity(user_id, key=key.encode(), audience="tasks", expires_at=until)

@@ -6,27 +6,20 @@ Both serve the same rows of one PostgreSQL in the same run, in turns.
 import asyncio
 import platform
 import secrets
-import time
-from collections.abc import Sequence
-from statistics import median
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
 
-from benchmarks.load import CONNECTIONS, Load, Request, generator, send
-from benchmarks.processes import RESULTS, Fleet, fleet, machine
-from benchmarks.seeding import seed
-from devkit.ports import free_port
-from devkit.process import Program
-from devkit.readiness import answers_http
+from benchmarks.load import CONNECTIONS, Request, generator
+from benchmarks.measuring import Cost, Served, latencies, measure_in_turns, middle, ratio
+from benchmarks.peers.programs import python
+from benchmarks.processes import RESULTS, fleet, machine
+from benchmarks.seeding import seed, signed
 from devkit.servers import fast_cluster
-from devkit.services import Services, uvicorn
-from service_kit.identity import sign_identity
+from devkit.services import Services
 
 USERS, TASKS = 1000, 200
 ROUNDS = 5
 SECONDS = 2.0
-WARM_UP_SECONDS = 1.0
 GOAL = 1.5
-_MICROSECONDS = 1e6
 _REPORT = f"""# The tasks service beside its floor
 
 `make bench-tasks`: {USERS:,} users with {TASKS} tasks each, {CONNECTIONS} connections, the median of {ROUNDS} turns of
@@ -41,14 +34,6 @@ times that.
 """  # noqa: E501 - lines of Markdown
 
 
-class Cost(NamedTuple):
-    """What one request costs: CPU time of the service and of PostgreSQL, in microseconds."""
-
-    service: float
-    database: float
-    load: Load
-
-
 async def main() -> None:
     """Measure, print the table and write it down."""
     async with fleet() as running:
@@ -59,8 +44,8 @@ async def main() -> None:
         services = Services(cluster.url(), "", "", key, 0, "http://localhost:8080")
         await running.start(services.tasks())
         task_ids = await seed(cluster.url(), USERS, TASKS)
-        floor = floor_program(cluster.url())
-        await running.start(floor.program)
+        floor, floor_port = python("floor", "floor", {"DATABASE_URL": cluster.url()})
+        await running.start(floor)
         users = [signed(f"user-{n}", key) for n in range(1, USERS + 1)]
         asked = {
             "list 20 of 200 tasks": [Request("/api/v1/tasks?limit=20", user) for user in users],
@@ -69,53 +54,18 @@ async def main() -> None:
                 for task_id, user in zip(task_ids, users, strict=True)
             ],
         }
-        ports = {"floor": floor.port, "tasks": services.tasks_port}
         lines = []
         for name, requests in asked.items():
-            costs: dict[str, list[Cost]] = {service: [] for service in ports}
-            for port in ports.values():
-                await send(port, requests, WARM_UP_SECONDS, running.folder, connections=CONNECTIONS)
-            for _ in range(ROUNDS):
-                for service, port in ports.items():
-                    costs[service].append(await measure(running, service, port, requests))
-            lines.append(_line(name, costs["floor"], costs["tasks"]))
+            served = {
+                "floor": Served(["floor"], floor_port, requests),
+                "tasks": Served(["tasks"], services.tasks_port, requests),
+            }
+            costs = await measure_in_turns(
+                running, served, rounds=ROUNDS, seconds=SECONDS, beside=["postgres"]
+            )
+            lines.append(_line(name, served, costs))
             print(lines[-1], flush=True)
     report(lines)
-
-
-class Floor(NamedTuple):
-    """The peer that does the least, and where it listens."""
-
-    program: Program
-    port: int
-
-
-def floor_program(database_url: str) -> Floor:
-    """Describe the floor on a database."""
-    port = free_port()
-    command = uvicorn("benchmarks.peers.floor:create_app", port)
-    ready = answers_http(port, "/healthz")
-    return Floor(Program("floor", command, ready, {"DATABASE_URL": database_url}), port)
-
-
-def signed(user_id: str, key: str) -> dict[str, str]:
-    """Return the headers the gateway would send for a user."""
-    until = int(time.time()) + 3600
-    return sign_identity(user_id, key=key.encode(), audience="tasks", expires_at=until)
-
-
-async def measure(running: Fleet, service: str, port: int, requests: Sequence[Request]) -> Cost:
-    """Send requests for a while, and see what they cost."""
-    before = [running.cpu_seconds(name) for name in (service, "postgres")]
-    load = await send(port, requests, SECONDS, running.folder, connections=CONNECTIONS)
-    after = [running.cpu_seconds(name) for name in (service, "postgres")]
-    if load.failed:
-        raise RuntimeError(f"{service}: {load.failed} of {load.answered} requests failed")
-    service_spent, database_spent = (
-        (end - start) / load.answered * _MICROSECONDS
-        for start, end in zip(before, after, strict=True)
-    )
-    return Cost(service_spent, database_spent, load)
 
 
 def report(lines: Sequence[str]) -> None:
@@ -131,18 +81,16 @@ def report(lines: Sequence[str]) -> None:
     print(text)
 
 
-def _line(name: str, floor: Sequence[Cost], tasks: Sequence[Cost]) -> str:
-    ratio = median(ours.service / least.service for ours, least in zip(tasks, floor, strict=True))
+def _line(name: str, served: Mapping[str, Served], costs: Mapping[str, Sequence[Cost]]) -> str:
+    floor, tasks = costs["floor"], costs["tasks"]
     cells = [
         name,
-        *(f"{median(cost.service for cost in costs):.0f} µs" for costs in (floor, tasks)),
-        f"{ratio:.2f}",
-        *(f"{median(cost.database for cost in costs):.0f} µs" for costs in (floor, tasks)),
-        *(f"{median(cost.load.per_second for cost in costs):,.0f}" for costs in (floor, tasks)),
-        ", ".join(
-            f"{median(getattr(cost.load, name) for cost in tasks):.1f} ms"
-            for name in ("p50", "p99")
-        ),
+        f"{middle(floor, lambda cost: cost.spent['floor']):.0f} µs",
+        f"{middle(tasks, lambda cost: cost.spent['tasks']):.0f} µs",
+        f"{ratio(tasks, served['tasks'], floor, served['floor']):.2f}",
+        *(f"{middle(each, lambda cost: cost.spent['postgres']):.0f} µs" for each in (floor, tasks)),
+        *(f"{middle(each, lambda cost: cost.load.per_second):,.0f}" for each in (floor, tasks)),
+        ", ".join(f"{latency:.1f} ms" for latency in latencies(tasks)),
     ]
     return f"| {' | '.join(cells)} |"
 
