@@ -97,6 +97,7 @@ fuzz: $(READY) ## Try every operation at length, with schemathesis; EXAMPLES=100
 .PHONY: bench-auth bench-limits bench-overload
 .PHONY: bench-auth bench-limits bench-tasks
 .PHONY: bench bench-auth bench-limits bench-tasks
+.PHONY: bench bench-auth bench-growth bench-limits bench-tasks
 bench: $(READY) ## Measure Taskgate beside its peers; needs nginx, haproxy and wrk
 	@exec $(PY) -m benchmarks.system
 
@@ -110,6 +111,9 @@ bench-overload: $(READY) ## Measure what is served at 1, 2 and 4 times the load;
 	@exec $(PY) benchmarks/overload.py $(SECONDS)
 bench-tasks: $(READY) ## Measure the tasks service beside the least it could cost
 	@exec $(PY) -m benchmarks.tasks
+
+bench-growth: $(READY) ## Measure how cost grows with a user's tasks; MOST=1000000
+	@exec $(PY) -m benchmarks.growth $(MOST)
 
 .PHONY: check lint format types imports specs
 check: lint types imports specs test ## Check everything, as CI does

@@ -44,16 +44,19 @@ end
 
 
 class Request(NamedTuple):
-    """A GET without a body."""
+    """A GET, or with a JSON `body` a POST."""
 
     path: str
     headers: Mapping[str, str]
+    body: str = ""
 
     def text(self) -> str:
         """Return it as HTTP/1.1 has it."""
-        lines = [f"GET {self.path} HTTP/1.1", f"Host: {LOOPBACK}"]
+        lines = [f"{'POST' if self.body else 'GET'} {self.path} HTTP/1.1", f"Host: {LOOPBACK}"]
         lines += [f"{name}: {value}" for name, value in self.headers.items()]
-        return "\r\n".join([*lines, "", ""])
+        if self.body:
+            lines += ["Content-Type: application/json", f"Content-Length: {len(self.body)}"]
+        return "\r\n".join([*lines, "", self.body])
 
 
 @dataclass(frozen=True)

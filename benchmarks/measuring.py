@@ -8,7 +8,7 @@ from benchmarks.load import CONNECTIONS, Load, Request, send
 from benchmarks.processes import Fleet
 
 _MICROSECONDS = 1e6
-_WARM_UP_SECONDS = 1.0
+_WARM_UP_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ async def measure(
     load = await send(
         served.port, served.requests, seconds, running.folder, connections=connections
     )
-    if load.failed:
+    if load.failed or not load.answered:
         raise RuntimeError(f"{served.programs}: {load.failed} of {load.answered} requests failed")
     spent = {
         name: (running.cpu_seconds(name) - before[name]) / load.answered * _MICROSECONDS
@@ -65,7 +65,9 @@ async def measure_in_turns(
 ) -> dict[str, list[Cost]]:
     """Measure each in turn, several times over."""
     for served in all_served.values():
-        await measure(running, served, _WARM_UP_SECONDS)
+        await send(
+            served.port, served.requests, _WARM_UP_SECONDS, running.folder, connections=CONNECTIONS
+        )
     costs: dict[str, list[Cost]] = {name: [] for name in all_served}
     for _ in range(rounds):
         for name, served in all_served.items():

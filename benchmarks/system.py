@@ -22,10 +22,12 @@ from devkit.servers import fast_cluster, fast_redis
 from devkit.services import Services, url
 from devkit.token import make_token
 
-USERS, TASKS = 100, 200
+USERS, TASKS = 20, 200
 ROUNDS = 3
 SECONDS = 3.0
 LIST = "/api/v1/tasks?limit=20"
+# Each request is counted, and none refused.
+_LIMITS = {"RATE_LIMIT_USER": "1000000"}
 _REPORT = """# Taskgate beside its peers
 
 `make bench`: {connections} connections, the median of {rounds} turns of {seconds:g} s each, load by {generator}; one process
@@ -68,6 +70,7 @@ async def main() -> None:
             identity_key=secrets.token_hex(32),
             gateway_port=free_port(),
             public_url="http://localhost:8080",
+            settings=_LIMITS,
         )
         await running.start(services.verifier())
         await running.start(services.tasks())
@@ -110,6 +113,7 @@ async def measure_forwarding(running: Fleet, services: Services) -> Measured:
         identity_key=services.identity_key,
         gateway_port=ports["gateway"],
         public_url=services.public_url,
+        settings=_LIMITS,
         verifier_port=services.verifier_port,
         tasks_port=upstream_port,
     )

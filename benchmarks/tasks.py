@@ -28,8 +28,8 @@ _REPORT = f"""# The tasks service beside its floor
 CPU time per request. The floor is FastAPI, asyncpg and JSON by hand, with nothing checked; the goal is at most {GOAL:g}
 times that.
 
-| request | floor | tasks | ratio | PostgreSQL: floor | tasks | per second: floor | tasks | p50, p99 |
-|---|---|---|---|---|---|---|---|---|
+| request | floor | tasks | ratio | PostgreSQL: floor | tasks | per second: floor | tasks | p50, p99: floor | tasks |
+|---|---|---|---|---|---|---|---|---|---|
 {{lines}}
 """  # noqa: E501 - lines of Markdown
 
@@ -90,7 +90,7 @@ def _line(name: str, served: Mapping[str, Served], costs: Mapping[str, Sequence[
         f"{ratio(tasks, served['tasks'], floor, served['floor']):.2f}",
         *(f"{middle(each, lambda cost: cost.spent['postgres']):.0f} µs" for each in (floor, tasks)),
         *(f"{middle(each, lambda cost: cost.load.per_second):,.0f}" for each in (floor, tasks)),
-        ", ".join(f"{latency:.1f} ms" for latency in latencies(tasks)),
+        *(", ".join(f"{latency:.0f} ms" for latency in latencies(each)) for each in (floor, tasks)),
     ]
     return f"| {' | '.join(cells)} |"
 

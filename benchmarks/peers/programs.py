@@ -10,7 +10,6 @@ from string import Template
 from devkit.ports import free_port
 from devkit.process import Program
 from devkit.readiness import answers_http
-from devkit.services import uvicorn
 
 _HERE = Path(__file__).parent
 _PACKAGES = {"nginx": "nginx", "haproxy": "haproxy", "wrk": "wrk"}
@@ -40,7 +39,8 @@ def haproxy(folder: Path, values: Mapping[str, object]) -> Program:
 def python(name: str, module: str, environment: Mapping[str, str]) -> tuple[Program, int]:
     """Return how to run one of the peers in Python, and its port."""
     port = free_port()
-    command = uvicorn(f"benchmarks.peers.{module}:create_app", port)
+    address = ["--factory", f"benchmarks.peers.{module}:create_app", "--port", str(port)]
+    command = [sys.executable, "-m", "uvicorn", *address, "--no-access-log"]
     return Program(name, command, answers_http(port, "/healthz"), environment), port
 
 
