@@ -119,12 +119,12 @@ class ReadsWithin(Reads):
         rows: list[Record] = await driver.fetch(query.text, *arguments)
         return rows
 
-    async def plans(self) -> list[str]:
+    async def plans(self, how: str = "") -> list[str]:
         """Return the plan of each query."""
         raw = await self._connection.get_raw_connection()
         driver: Any = raw.driver_connection
         return [
-            "\n".join(line for (line,) in await driver.fetch(f"EXPLAIN {query}", *arguments))
+            "\n".join(line for (line,) in await driver.fetch(f"EXPLAIN {how} {query}", *arguments))
             for query, arguments in self.asked
         ]
 
@@ -277,6 +277,24 @@ PAGES: dict[str, Callable[[AsyncSession], Awaitable[Any]]] = {
         session, USER, PageQuery(limit=20), CURSORS
     ),
 }
+
+
+@pytest.mark.spec("SPEED-1")
+@pytest.mark.parametrize("sort", COLUMNS)
+async def test_a_page_far_down_reads_its_rows_and_one_more(
+    connection: AsyncConnection, sort: Sort
+) -> None:
+    query = TaskQuery(sort=sort, limit=10)
+    for _ in range(20):
+        page = await task_list.list_tasks(ReadsWithin(connection), USER, query, CURSORS)
+        query = query.model_copy(update={"cursor": page.next_cursor})
+
+    reads = ReadsWithin(connection)
+    await task_list.list_tasks(reads, USER, query, CURSORS)
+    (plan,) = await reads.plans("(ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF)")
+
+    assert set(re.findall(r"actual rows=(\d+)", plan)) == {"11"}
+    assert "Rows Removed" not in plan
 
 
 @pytest.mark.spec("LIST-3", "TRASH-2", "TRASH-6")

@@ -33,7 +33,7 @@ def test_the_fields_are_those_that_are_documented() -> None:
     assert TaskPageJson.__struct_fields__ == tuple(TaskView.model_fields)
 
 
-@pytest.mark.spec("TASK-1", "TASK-17", "VIEW-2")
+@pytest.mark.spec("SPEED-2", "TASK-1", "TASK-17", "VIEW-2")
 async def test_what_is_read_is_byte_for_byte_what_the_documented_models_write(
     alice: AsyncClient,
 ) -> None:

@@ -5,6 +5,7 @@ import pytest
 from tasks_service.turns import Turns
 
 
+@pytest.mark.spec("SPEED-3")
 async def test_who_came_first_has_the_next_turn_though_another_asks_when_it_comes_free() -> None:
     turns = Turns(1, seconds=30)
     served = []
