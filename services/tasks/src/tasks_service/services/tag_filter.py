@@ -35,9 +35,11 @@ async def tag_filters(reads: Reads, user_id: str, names: Sequence[str]) -> dict[
     tags = await reads.rows(_FOUND, {"user_id": user_id, "tag_keys": keys, "many": _MANY})
     if len(tags) < len(keys):
         return {"no_such_tag": True}
-    filters: dict[str, Any] = {"tags": [tag_id for tag_id, _ in tags]}
-    rarest, number_of_tasks = tags[0]
-    return filters | {"rare_tag": rarest} if number_of_tasks < _MANY else filters
+    (rarest, number_of_tasks), *others = tags
+    if number_of_tasks >= _MANY:
+        return {"tags": [tag_id for tag_id, _ in tags]}
+    rest = {"tags": [tag_id for tag_id, _ in others]} if others else {}
+    return {"rare_tag": rarest, **rest}
 
 
 def _tasks_of(tag_id: Any) -> Select[Any]:  # noqa: ANN401 - a parameter or a column of ids
