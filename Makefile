@@ -94,10 +94,7 @@ test-containers: $(READY) ## Run the tests of the system in containers; they nee
 fuzz: $(READY) ## Try every operation at length, with schemathesis; EXAMPLES=100 of each
 	@exec $(PY) -m devkit.fuzzing $(EXAMPLES)
 
-.PHONY: bench-auth bench-limits bench-overload
-.PHONY: bench-auth bench-limits bench-tasks
-.PHONY: bench bench-auth bench-limits bench-tasks
-.PHONY: bench bench-auth bench-growth bench-limits bench-tasks
+.PHONY: bench bench-auth bench-growth bench-limits bench-overload bench-tasks
 bench: $(READY) ## Measure Taskgate beside its peers; needs nginx, haproxy and wrk
 	@exec $(PY) -m benchmarks.system
 
@@ -109,6 +106,7 @@ bench-limits: $(READY) ## Measure what a rate limit costs, and how far from exac
 
 bench-overload: $(READY) ## Measure what is served at 1, 2 and 4 times the load; SECONDS=10
 	@exec $(PY) benchmarks/overload.py $(SECONDS)
+
 bench-tasks: $(READY) ## Measure the tasks service beside the least it could cost
 	@exec $(PY) -m benchmarks.tasks
 
