@@ -94,7 +94,10 @@ test-containers: $(READY) ## Run the tests of the system in containers; they nee
 fuzz: $(READY) ## Try every operation at length, with schemathesis; EXAMPLES=100 of each
 	@exec $(PY) -m devkit.fuzzing $(EXAMPLES)
 
-.PHONY: bench-auth bench-limits bench-overload
+.PHONY: bench bench-auth bench-growth bench-limits bench-overload bench-tasks
+bench: $(READY) ## Measure Taskgate beside its peers; needs nginx, haproxy and wrk
+	@exec $(PY) -m benchmarks.system
+
 bench-auth: $(READY) ## Measure how soon changes bite, and what tokens cost; TOKENS=1000000
 	@exec $(PY) benchmarks/authentication.py $(TOKENS)
 
@@ -103,6 +106,12 @@ bench-limits: $(READY) ## Measure what a rate limit costs, and how far from exac
 
 bench-overload: $(READY) ## Measure what is served at 1, 2 and 4 times the load; SECONDS=10
 	@exec $(PY) benchmarks/overload.py $(SECONDS)
+
+bench-tasks: $(READY) ## Measure the tasks service beside the least it could cost
+	@exec $(PY) -m benchmarks.tasks
+
+bench-growth: $(READY) ## Measure how cost grows with a user's tasks; MOST=1000000
+	@exec $(PY) -m benchmarks.growth $(MOST)
 
 .PHONY: check lint format types imports specs
 check: lint types imports specs test ## Check everything, as CI does

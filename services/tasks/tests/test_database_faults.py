@@ -165,7 +165,7 @@ async def test_only_a_missing_database_is_called_one(
     async def fail(*_: object) -> None:
         raise failure
 
-    monkeypatch.setattr("tasks_service.services.task.get_owned", fail)
+    monkeypatch.setattr("tasks_service.reads.Reads.rows", fail)
     request = user_of(app, "alice").get(f"{TASKS}/00000000-0000-0000-0000-000000000001")
 
     if passing:

@@ -10,12 +10,14 @@ from typing import Any, get_args
 from uuid import UUID
 
 import pytest
+from asyncpg import Record
 from fastapi import FastAPI
 from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from service_kit.clock import utc_now
 from tasks_service.dependencies.resources import Resources
+from tasks_service.reads import Query, Reads
 from tasks_service.schemas.data_import import ImportFile
 from tasks_service.schemas.export import ExportFormat
 from tasks_service.schemas.list import ListMove, ListQuery
@@ -40,6 +42,7 @@ from tasks_service.services import task as task_service
 from tasks_service.services.cursor import CursorSealer
 from tasks_service.services.export import export_data
 from tasks_service.services.housekeeping import DUTIES, Duty
+from tasks_service.turns import Turns
 
 USER = "reader-3"
 TRASHED_TASKS, TRASHED_LISTS, KEYS, TOMBSTONES = DUTIES
@@ -100,6 +103,42 @@ async def connection(app: FastAPI) -> AsyncIterator[AsyncConnection]:
         yield connection
 
 
+class ReadsWithin(Reads):
+    """Reads within a connection's transaction, and keeps what was asked."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        super().__init__(connection.engine, Turns(1, 0))
+        self._connection = connection
+        self.asked: list[tuple[str, list[Any]]] = []
+
+    async def rows(self, query: Query, parameters: dict[str, Any]) -> list[Record]:
+        raw = await self._connection.get_raw_connection()
+        driver: Any = raw.driver_connection
+        arguments = query.arguments(parameters)
+        self.asked.append((query.text, arguments))
+        rows: list[Record] = await driver.fetch(query.text, *arguments)
+        return rows
+
+    async def plans(self, how: str = "") -> list[str]:
+        """Return the plan of each query."""
+        raw = await self._connection.get_raw_connection()
+        driver: Any = raw.driver_connection
+        return [
+            "\n".join(line for (line,) in await driver.fetch(f"EXPLAIN {how} {query}", *arguments))
+            for query, arguments in self.asked
+        ]
+
+
+async def plans_of_reads(
+    connection: AsyncConnection, act: Callable[[Reads], Awaitable[Any]]
+) -> list[str]:
+    """Run a service function that reads and return the plan of each query it made."""
+    reads = ReadsWithin(connection)
+    await act(reads)
+    assert reads.asked
+    return await reads.plans()
+
+
 async def plans_of(
     connection: AsyncConnection, act: Callable[[AsyncSession], Awaitable[Any]]
 ) -> list[str]:
@@ -145,15 +184,14 @@ async def test_each_sort_reads_its_index_in_order_from_any_page(
     connection: AsyncConnection,
 ) -> None:
     plans: list[tuple[Sort, str]] = []
-    async with AsyncSession(connection) as session:
-        for sort in COLUMNS:
-            query = TaskQuery(sort=sort, limit=10)
-            page = await task_list.list_tasks(session, USER, query, CURSORS)
-            following = query.model_copy(update={"cursor": page.next_cursor})
-            for each in (query, following):
-                act = partial(task_list.list_tasks, user_id=USER, query=each, cursors=CURSORS)
-                (plan,) = await plans_of(connection, act)
-                plans.append((sort, plan))
+    for sort in COLUMNS:
+        query = TaskQuery(sort=sort, limit=10)
+        page = await task_list.list_tasks(ReadsWithin(connection), USER, query, CURSORS)
+        following = query.model_copy(update={"cursor": page.next_cursor})
+        for each in (query, following):
+            act = partial(task_list.list_tasks, user_id=USER, query=each, cursors=CURSORS)
+            (plan,) = await plans_of_reads(connection, act)
+            plans.append((sort, plan))
 
     for sort, plan in plans:
         assert f"ix_task_user_id_{COLUMNS[sort]}" in plan
@@ -241,6 +279,24 @@ PAGES: dict[str, Callable[[AsyncSession], Awaitable[Any]]] = {
 }
 
 
+@pytest.mark.spec("SPEED-1")
+@pytest.mark.parametrize("sort", COLUMNS)
+async def test_a_page_far_down_reads_its_rows_and_one_more(
+    connection: AsyncConnection, sort: Sort
+) -> None:
+    query = TaskQuery(sort=sort, limit=10)
+    for _ in range(20):
+        page = await task_list.list_tasks(ReadsWithin(connection), USER, query, CURSORS)
+        query = query.model_copy(update={"cursor": page.next_cursor})
+
+    reads = ReadsWithin(connection)
+    await task_list.list_tasks(reads, USER, query, CURSORS)
+    (plan,) = await reads.plans("(ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF)")
+
+    assert set(re.findall(r"actual rows=(\d+)", plan)) == {"11"}
+    assert "Rows Removed" not in plan
+
+
 @pytest.mark.spec("LIST-3", "TRASH-2", "TRASH-6")
 @pytest.mark.parametrize("index", PAGES)
 async def test_each_page_reads_its_index_in_order(connection: AsyncConnection, index: str) -> None:
@@ -256,7 +312,7 @@ async def test_a_list_is_read_in_the_order_of_its_positions(
     connection: AsyncConnection, list_id: Any
 ) -> None:
     query = TaskQuery(list_id=list_id, sort="position", limit=2)
-    (plan,) = await plans_of(
+    (plan,) = await plans_of_reads(
         connection, partial(task_list.list_tasks, user_id=USER, query=query, cursors=CURSORS)
     )
 
@@ -267,7 +323,7 @@ async def test_a_list_is_read_in_the_order_of_its_positions(
 @pytest.mark.spec("SEARCH-4")
 async def test_a_search_reads_the_words_of_its_user_alone(connection: AsyncConnection) -> None:
     query = TaskQuery(q="task 12")
-    (plan,) = await plans_of(
+    (plan,) = await plans_of_reads(
         connection, partial(task_list.list_tasks, user_id=USER, query=query, cursors=CURSORS)
     )
     asked = await connection.scalar(text("SELECT user_query(:user, 'task 12')"), {"user": USER})
@@ -285,7 +341,7 @@ async def test_a_rare_tag_leads_to_its_tasks_and_a_common_one_is_met_on_the_way(
 ) -> None:
     monkeypatch.setattr(tag_filter, "_MANY", many)
     query = TaskQuery(tag=["t3", "T23"], limit=10)
-    _, plan = await plans_of(
+    _, plan = await plans_of_reads(
         connection, partial(task_list.list_tasks, user_id=USER, query=query, cursors=CURSORS)
     )
 
@@ -298,8 +354,8 @@ async def test_a_rare_tag_leads_to_its_tasks_and_a_common_one_is_met_on_the_way(
 async def test_a_view_reads_its_part_of_the_due_index_in_order(
     connection: AsyncConnection, view: Any
 ) -> None:
-    query = TaskQuery(view=view, limit=2)
-    for plan in await plans_of(
+    query = TaskQuery(view=view, limit=1)
+    for plan in await plans_of_reads(
         connection, partial(task_list.list_tasks, user_id=USER, query=query, cursors=CURSORS)
     ):
         assert "Index Scan using ix_task_user_id_due_ascending" in plan
@@ -345,26 +401,28 @@ async def test_housekeeping_finds_what_is_old_by_its_index(
     assert not any("Seq Scan" in plan for plan in plans), plans
 
 
+READ_ACTS: dict[str, Callable[[Reads], Awaitable[Any]]] = {
+    "the tasks of a list": lambda reads: task_list.list_tasks(
+        reads, USER, TaskQuery(list_id=LIST), CURSORS
+    ),
+    "the tasks of no list": lambda reads: task_list.list_tasks(
+        reads, USER, TaskQuery(list_id="none"), CURSORS
+    ),
+    "the tasks with two tags": lambda reads: task_list.list_tasks(
+        reads, USER, TaskQuery(tag=["t3", "T23"]), CURSORS
+    ),
+    "the number of tasks": lambda reads: task_list.list_tasks(
+        reads, USER, TaskQuery(limit=10).model_copy(update={"count": True}), CURSORS
+    ),
+    "the statistics": lambda reads: stats.get_stats(reads, USER, StatsQuery()),
+    "the subtasks of a task": lambda reads: task_list.list_tasks(
+        reads, USER, TaskQuery(parent_id=PARENT), CURSORS
+    ),
+}
 ACTS: dict[str, Callable[[AsyncSession], Awaitable[Any]]] = {
-    "the tasks of a list": lambda session: task_list.list_tasks(
-        session, USER, TaskQuery(list_id=LIST), CURSORS
-    ),
-    "the tasks of no list": lambda session: task_list.list_tasks(
-        session, USER, TaskQuery(list_id="none"), CURSORS
-    ),
-    "the tasks with two tags": lambda session: task_list.list_tasks(
-        session, USER, TaskQuery(tag=["t3", "T23"]), CURSORS
-    ),
-    "the number of tasks": lambda session: task_list.list_tasks(
-        session, USER, TaskQuery(limit=10).model_copy(update={"count": True}), CURSORS
-    ),
-    "the statistics": lambda session: stats.get_stats(session, USER, StatsQuery()),
     "the tags": lambda session: tag_service.list_tags(session, USER, PageQuery(), CURSORS),
     "renaming a tag to another": rename_a_tag,
     "deleting a tag": delete_a_tag,
-    "the subtasks of a task": lambda session: task_list.list_tasks(
-        session, USER, TaskQuery(parent_id=PARENT), CURSORS
-    ),
     "creating a subtask": lambda session: task_service.create_task(
         session, USER, TaskWrite(title="x", parent_id=PARENT)
     ),
@@ -415,11 +473,15 @@ ACTS: dict[str, Callable[[AsyncSession], Awaitable[Any]]] = {
     "REC-22",
     "REC-23",
 )
-@pytest.mark.parametrize("act", ACTS)
+@pytest.mark.parametrize("act", [*READ_ACTS, *ACTS])
 async def test_no_statement_reads_the_rows_of_everybody(
     connection: AsyncConnection, act: str
 ) -> None:
-    for plan in await plans_of(connection, ACTS[act]):
+    if act in READ_ACTS:
+        plans = await plans_of_reads(connection, READ_ACTS[act])
+    else:
+        plans = await plans_of(connection, ACTS[act])
+    for plan in plans:
         assert "Seq Scan" not in plan
         # Each scan of an index starts from the user.
         conditions = re.findall(r"Index Cond: (.*)", plan)

@@ -1,12 +1,15 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from unittest.mock import patch
 from uuid import uuid4
 
 import pytest
 from fastapi import FastAPI
 from httpx import AsyncClient
 from sqlalchemy import event
+
+from tasks_service.reads import Query, Reads
 
 TASKS = "/api/v1/tasks"
 NEW = str(uuid4())
@@ -22,11 +25,18 @@ def counted(app: FastAPI) -> Iterator[list[str]]:
     def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         statements.append(statement)
 
+    rows = Reads.rows
+
+    async def note_and_read(reads: Reads, query: Query, parameters: dict[str, Any]) -> Any:
+        statements.append(query.text)
+        return await rows(reads, query, parameters)
+
     event.listen(engine, "before_cursor_execute", note)
-    try:
-        yield statements
-    finally:
-        event.remove(engine, "before_cursor_execute", note)
+    with patch.object(Reads, "rows", note_and_read):
+        try:
+            yield statements
+        finally:
+            event.remove(engine, "before_cursor_execute", note)
 
 
 async def things_to_write_to(user: AsyncClient) -> dict[str, str]:

@@ -16,6 +16,8 @@ from sqlalchemy.ext.asyncio import (
 
 from service_kit.api import StartupError
 from tasks_service.database_failures import DATABASE_ERRORS, is_passing
+from tasks_service.reads import Reads
+from tasks_service.turns import Turns
 
 _CONNECT_SECONDS = 5
 _COMMAND_SECONDS = 10
@@ -31,11 +33,13 @@ _HANGING_EXPORT = "60s"
 
 @dataclass(frozen=True)
 class Database:
-    """The engine and its kinds of session.
+    """The engine, and what is done through it.
 
-    `sessions` are for writes; `read_sessions` run each statement by itself, without the round
-    trips of BEGIN and ROLLBACK. `export_sessions` read as of one instant, over a few connections
-    of their own, so that slow readers of long answers hold up nobody else.
+    `sessions` are for writes; `reads` and `read_sessions` run each statement by itself, without
+    the round trips of BEGIN and ROLLBACK, and `reads` without the price of a session. A session
+    of either is to be had in its turn only, and `reads` see to that themselves.
+    `export_sessions` read as of one instant, over a few connections of their own, so that slow
+    readers of long answers hold up nobody else.
     """
 
     engine: AsyncEngine
@@ -43,6 +47,8 @@ class Database:
     sessions: async_sessionmaker[AsyncSession]
     read_sessions: async_sessionmaker[AsyncSession]
     export_sessions: async_sessionmaker[AsyncSession]
+    reads: Reads
+    turns: Turns
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -54,6 +60,7 @@ def open_database(url: URL, pool_size: int = 1) -> Database:
     """Prepare to connect; nothing is connected before the first statement."""
     engine = _engine(url, pool_size, _HANGING)
     export_engine = _engine(url, _EXPORTS, _HANGING_EXPORT)
+    turns = Turns(pool_size, _POOL_SECONDS)
     reading = engine.execution_options(isolation_level="AUTOCOMMIT")
     exporting = export_engine.execution_options(
         isolation_level="REPEATABLE READ", postgresql_readonly=True
@@ -64,6 +71,8 @@ def open_database(url: URL, pool_size: int = 1) -> Database:
         async_sessionmaker(engine, expire_on_commit=False),
         async_sessionmaker(reading, expire_on_commit=False),
         async_sessionmaker(exporting, expire_on_commit=False),
+        Reads(engine, turns),
+        turns,
     )
 
 

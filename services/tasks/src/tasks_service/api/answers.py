@@ -5,6 +5,8 @@ from contextlib import aclosing
 
 from fastapi import Response
 from fastapi.responses import StreamingResponse
+from msgspec import Struct
+from msgspec.json import Encoder
 from pydantic import BaseModel
 from starlette.types import Receive, Scope, Send
 
@@ -13,6 +15,7 @@ from tasks_service.schemas.entity_tags import EntityTags, etag
 from tasks_service.schemas.export import ExportFormat
 from tasks_service.schemas.list import ListRead
 from tasks_service.schemas.task import TaskRead, WrittenTask
+from tasks_service.schemas.task_json import TaskJson
 
 # Others may not store it, and its owner must ask whether it still holds.
 _PRIVATE = {"Cache-Control": "private, no-cache"}
@@ -21,14 +24,19 @@ _MEDIA_TYPES: dict[ExportFormat, str] = {
     "csv": "text/csv; charset=utf-8",
     "ics": "text/calendar; charset=utf-8",
 }
+_encoder = Encoder()
 
 
 def json_answer(
-    model: BaseModel, status_code: int = 200, headers: dict[str, str] | None = None
+    model: BaseModel | Struct, status_code: int = 200, headers: dict[str, str] | None = None
 ) -> Response:
     """Answer with a schema as it is; a field that was not set is left out."""
+    if isinstance(model, BaseModel):
+        content = model.model_dump_json(exclude_unset=True).encode()
+    else:
+        content = _encoder.encode(model)
     return Response(
-        model.model_dump_json(exclude_unset=True),
+        content,
         status_code,
         headers=_PRIVATE | (headers or {}),
         media_type="application/json",
@@ -42,7 +50,7 @@ def written_answer(task: WrittenTask, location: str) -> Response:
 
 
 def versioned_answer(
-    model: TaskRead | ListRead,
+    model: TaskRead | TaskJson | ListRead,
     status_code: int = 200,
     *,
     unless: EntityTags | None = None,

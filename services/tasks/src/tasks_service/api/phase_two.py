@@ -11,7 +11,7 @@ from service_kit.errors import MalformedJsonError, problem
 from service_kit.identity import InvalidIdentityError
 from tasks_service.api.answers import json_answer
 from tasks_service.dependencies.identity import CurrentUserId
-from tasks_service.dependencies.resources import DatabaseSession, ReadSession
+from tasks_service.dependencies.resources import DatabaseReads, DatabaseSession
 from tasks_service.dependencies.strict_route import StrictRoute
 from tasks_service.errors import (
     DatabaseUnavailableError,
@@ -26,6 +26,7 @@ from tasks_service.schemas.phase_two import (
     PhaseTwoWrite,
 )
 from tasks_service.schemas.task import TaskRead
+from tasks_service.schemas.task_json import TaskJson
 from tasks_service.services import task as task_service
 from tasks_service.services import task_list as task_list_service
 
@@ -58,10 +59,10 @@ router = APIRouter(
 
 @router.get("", response_model=list[PhaseTwoTask], name="phase_two_list_tasks")
 async def list_tasks(
-    query: Annotated[PhaseTwoQuery, Query()], user_id: CurrentUserId, session: ReadSession
+    query: Annotated[PhaseTwoQuery, Query()], user_id: CurrentUserId, reads: DatabaseReads
 ) -> Response:
     """List every task of the caller that matches."""
-    tasks = await task_list_service.list_every_task(session, user_id, query)
+    tasks = await task_list_service.list_every_task(reads, user_id, query)
     return json_answer(PhaseTwoTasks.model_construct([PhaseTwoTask.of(user_id, t) for t in tasks]))
 
 
@@ -86,9 +87,9 @@ async def create_task(
     responses=problem(TaskNotFoundError),
     name="phase_two_get_task",
 )
-async def get_task(task_id: UUID, user_id: CurrentUserId, session: ReadSession) -> Response:
+async def get_task(task_id: UUID, user_id: CurrentUserId, reads: DatabaseReads) -> Response:
     """Get one of the caller's tasks."""
-    return _answer(user_id, await task_service.get_task(session, user_id, task_id))
+    return _answer(user_id, await task_service.get_task(reads, user_id, task_id))
 
 
 @router.put(
@@ -134,5 +135,5 @@ async def complete_task(
     return _answer(user_id, task)
 
 
-def _answer(user_id: str, task: TaskRead, status_code: int = 200) -> Response:
+def _answer(user_id: str, task: TaskRead | TaskJson, status_code: int = 200) -> Response:
     return json_answer(PhaseTwoTask.of(user_id, task), status_code)

@@ -25,7 +25,7 @@ def authenticate(request: Request) -> None:
     request.state.user_id = record_of(request.scope).user_id = user_id
 
 
-def _current_user_id(request: Request) -> str:
+async def _current_user_id(request: Request) -> str:
     user_id: str = request.state.user_id
     return user_id
 
@@ -40,7 +40,7 @@ TokenEnd = Annotated[float | None, Depends(_token_end)]
 CurrentUserId = Annotated[str, Depends(_current_user_id)]
 
 
-def require_own_path(
+async def require_own_path(
     user_id: Annotated[str, Path(description="The caller's own user id.")], caller: CurrentUserId
 ) -> None:
     """Let the request pass if its path names the caller. Raises `UserMismatchError`."""

@@ -14,7 +14,7 @@ _TAG = r'(W/)?"[!#-~]*"'
 _ENTITY_TAGS: dict[str, JsonValue] = {"pattern": rf"^(\*|{_TAG}(, ?{_TAG})*)$"}
 
 
-def _if_match(
+async def _if_match(
     request: Request,
     _documented: Annotated[
         str | None,
@@ -28,7 +28,7 @@ def _if_match(
     return _parse(request, "If-Match")
 
 
-def _if_none_match(
+async def _if_none_match(
     request: Request,
     _documented: Annotated[
         str | None,
@@ -57,7 +57,7 @@ IfMatch = Annotated[EntityTags | None, Depends(_if_match)]
 IfNoneMatch = Annotated[EntityTags | None, Depends(_if_none_match)]
 
 
-def _put_conditions(if_match: IfMatch, if_none_match: IfNoneMatch) -> Preconditions:
+async def _put_conditions(if_match: IfMatch, if_none_match: IfNoneMatch) -> Preconditions:
     return Preconditions(if_match, if_none_match)
 
 

@@ -8,6 +8,7 @@ from fastapi import Depends, Header, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tasks_service.database import Database
+from tasks_service.reads import Reads
 from tasks_service.services.account import Writes, writes_of
 from tasks_service.services.cursor import CursorSealer
 from tasks_service.services.events import Events
@@ -47,7 +48,8 @@ ClientId = Annotated[
 
 
 async def _session(request: Request, client_id: ClientId = None) -> AsyncIterator[AsyncSession]:
-    async with resources(request).database.sessions() as session:
+    database = resources(request).database
+    async with database.turns, database.sessions() as session:
         request.state.writing = Writing(writes_of(session), client_id)
         yield session
 
@@ -58,7 +60,8 @@ def writing_for(request: Request) -> Writing | None:
 
 
 async def _read_session(request: Request) -> AsyncIterator[AsyncSession]:
-    async with resources(request).database.read_sessions() as session:
+    database = resources(request).database
+    async with database.turns, database.read_sessions() as session:
         yield session
 
 
@@ -71,12 +74,17 @@ def _events(request: Request) -> Events:
     return resources(request).events
 
 
-def _cursors(request: Request) -> CursorSealer:
+async def _reads(request: Request) -> Reads:
+    return resources(request).database.reads
+
+
+async def _cursors(request: Request) -> CursorSealer:
     return resources(request).cursors
 
 
 # Of the scope "function", so that the connection is free again before the answer is sent.
 DatabaseSession = Annotated[AsyncSession, Depends(_session, scope="function")]
+DatabaseReads = Annotated[Reads, Depends(_reads)]
 ReadSession = Annotated[AsyncSession, Depends(_read_session, scope="function")]
 # Of the scope "request": the answer is made from it while it is sent.
 ExportSession = Annotated[AsyncSession, Depends(_export_session, scope="request")]

@@ -11,6 +11,7 @@ from service_kit.errors import ValidationFailedError
 from service_kit.problems import ProblemField
 from tasks_service.dependencies.identity import authenticate
 from tasks_service.dependencies.json_body import JsonRequest
+from tasks_service.dependencies.lean import finders_of
 from tasks_service.dependencies.resources import resources, writing_for
 from tasks_service.schemas.query import QueryParameters
 
@@ -25,8 +26,8 @@ class StrictRoute(APIRoute):
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Return FastAPI's own handler behind our checks."""
-        handle = super().get_route_handler()
+        """Return FastAPI's own handler, or that of a `lean` function, behind our checks."""
+        handle = self._lean_handler() or super().get_route_handler()
         query = _declared_query(self.endpoint)
         has_body = self.body_field is not None
 
@@ -41,6 +42,18 @@ class StrictRoute(APIRoute):
             return response
 
         return handle_strictly
+
+    def _lean_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]] | None:
+        finders = finders_of(self.endpoint)
+        if finders is None:
+            return None
+
+        async def handle(request: Request) -> Response:
+            arguments = {name: await find(request) for name, find in finders.items()}
+            answer: Response = await self.endpoint(**arguments)
+            return answer
+
+        return handle
 
 
 def _tell(request: Request, response: Response) -> None:

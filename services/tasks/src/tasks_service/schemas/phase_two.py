@@ -12,6 +12,7 @@ from tasks_service.schemas.fields import Description, Tags, Title
 from tasks_service.schemas.instant import parse_date_or_instant
 from tasks_service.schemas.query import QueryBool, QueryParameters
 from tasks_service.schemas.task import Sort, TaskPatch, TaskRead, TaskWrite
+from tasks_service.schemas.task_json import TaskJson
 
 DueDate = Annotated[date | datetime, BeforeValidator(parse_date_or_instant)]
 _SORT_FIELDS = {
@@ -40,11 +41,12 @@ class PhaseTwoTask(BaseModel):
     updated_at: datetime
 
     @classmethod
-    def of(cls, user_id: str, task: TaskRead) -> "PhaseTwoTask":
+    def of(cls, user_id: str, task: TaskRead | TaskJson) -> "PhaseTwoTask":
         """Show a user's task."""
+        shared = {name: getattr(task, name) for name in cls.model_fields if hasattr(task, name)}
         due_date = task.due_at or task.due_on
         # The rows are ours and already validated.
-        return cls.model_construct(user_id=user_id, due_date=due_date, **dict(task))
+        return cls.model_construct(**shared, user_id=user_id, due_date=due_date)
 
 
 # Frontends put back the whole task they read, with fields that are ours to set.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import String, any_, delete, func, literal, select, text
+from sqlalchemy import String, any_, bindparam, delete, func, literal, select, text
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
 from sqlmodel import col
@@ -14,11 +14,16 @@ from sqlmodel import col
 from service_kit.clock import utc_now
 from tasks_service.errors import InvalidCursorError
 from tasks_service.models import Account, Task
+from tasks_service.reads import Query, Reads
 
 # So many go in one statement: what hangs on a task goes with it, and time is limited.
 _AT_ONCE = 2000
 
 _WRITES = "writes"
+_LAST_VERSION = select(col(Account.last_version)).where(
+    col(Account.user_id) == bindparam("user_id", type_=String())
+)
+_LAST_VERSION_READ = Query(_LAST_VERSION)
 
 
 class Stamp(NamedTuple):
@@ -108,8 +113,7 @@ async def next_versions(
 
 async def last_version(session: AsyncSession, user_id: str) -> int:
     """Return where the user's writes stand; 0 before the first."""
-    statement = select(col(Account.last_version)).where(col(Account.user_id) == user_id)
-    return await session.scalar(statement) or 0
+    return await session.scalar(_LAST_VERSION, {"user_id": user_id}) or 0
 
 
 async def last_versions(session: AsyncSession, user_ids: Sequence[str]) -> dict[str, int]:
@@ -124,7 +128,19 @@ async def last_versions(session: AsyncSession, user_ids: Sequence[str]) -> dict[
 
 async def require_cursor(session: AsyncSession, user_id: str, cursor: int | None) -> None:
     """Return if the user's writes have come to this cursor. Raises `InvalidCursorError`."""
-    if cursor is not None and await last_version(session, user_id) < cursor:
+    if cursor is not None:
+        _require(await last_version(session, user_id), cursor)
+
+
+async def require_cursor_read(reads: Reads, user_id: str, cursor: int | None) -> None:
+    """Do the same as `require_cursor`."""
+    if cursor is not None:
+        row = await reads.row(_LAST_VERSION_READ, {"user_id": user_id})
+        _require(row and row["last_version"], cursor)
+
+
+def _require(last: int | None, cursor: int) -> None:
+    if (last or 0) < cursor:
         raise InvalidCursorError("no write of yours has come to this one")
 
 

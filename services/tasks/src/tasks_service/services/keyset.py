@@ -2,27 +2,34 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NamedTuple, Self
-from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, Select, Uuid, literal, tuple_
+from sqlalchemy import ColumnElement, Integer, Row, Select, Uuid, bindparam, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tasks_service.schemas.query import PageQuery
 from tasks_service.services.account import require_cursor
 from tasks_service.services.cursor import CursorSealer
 
-_SORT_KEY = "sort_key"
+
+def as_text(value: object) -> str:
+    """Return the value of a column as a cursor has it."""
+    # The driver gives the two infinities without an offset.
+    return value.replace(tzinfo=UTC).isoformat() if isinstance(value, datetime) else str(value)
 
 
 @dataclass(frozen=True)
 class Keyset:
-    """An order of rows: by `column` as `read` finds it in a cursor, ties by `row_id`."""
+    """An order of rows: by `column`, ties by `row_id`.
+
+    A cursor has the column's value as `write` makes it text, and `read` finds it there.
+    """
 
     column: Any
     row_id: Any
     read: Callable[[str], Any] = datetime.fromisoformat
+    write: Callable[[Any], str] = as_text
     descending: bool = False
 
     def ordered(self, statement: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
@@ -32,9 +39,20 @@ class Keyset:
             *(column.desc() if self.descending else column.asc() for column in columns)
         )
 
-    def after(self, sort_key: str, row_id: UUID) -> ColumnElement[bool]:
-        """Keep what comes after a row; one comparison of rows, which the index answers."""
-        here = tuple_(literal(self.read(sort_key), self.column.type), literal(row_id, Uuid()))
+    def page(self, statement: Select[*tuple[Any, ...]], *, first: bool) -> Select[*tuple[Any, ...]]:
+        """Keep a statement's rows of one page, behind them the value they are sorted by.
+
+        Their ids come first in them. The parameters are those of a `PageRequest`.
+        """
+        if not first:
+            statement = statement.where(self._follows())
+        statement = self.ordered(statement).add_columns(self.column.label("sort_key"))
+        return statement.limit(bindparam("limit", type_=Integer()))
+
+    def _follows(self) -> ColumnElement[bool]:
+        # One comparison of rows, which the index answers.
+        key = bindparam("after_key", type_=self.column.type)
+        here = tuple_(key, bindparam("after_id", type_=Uuid()))
         row = tuple_(self.column, self.row_id)
         return row < here if self.descending else row > here
 
@@ -57,6 +75,33 @@ class PageRequest(NamedTuple):
         """Return the page a query asks for."""
         return cls(user_id, bound, query.limit, query.cursor, query.min_cursor)
 
+    @property
+    def first(self) -> bool:
+        """Whether nothing comes before it."""
+        return self.cursor is None
+
+    def parameters(self, keyset: Keyset, cursors: CursorSealer) -> dict[str, Any]:
+        """Return the parameters of `Keyset.page`.
+
+        Raises `InvalidCursorError` for a cursor of another user or query.
+        """
+        # One more than asked for tells whether there is another page.
+        limit = {"limit": self.limit + 1}
+        if self.cursor is None:
+            return limit
+        sort_key, row_id = cursors.open(self.user_id, self.bound, self.cursor)
+        return limit | {"after_key": keyset.read(sort_key), "after_id": row_id}
+
+    def cut(
+        self, rows: Sequence[Any], keyset: Keyset, cursors: CursorSealer
+    ) -> tuple[Sequence[Any], str | None]:
+        """Return the rows of the page and the cursor of the next one, None on the last."""
+        if len(rows) <= self.limit:
+            return rows, None
+        last = rows[self.limit - 1]
+        sort_key = keyset.write(last[-1])
+        return rows[: self.limit], cursors.seal(self.user_id, self.bound, sort_key, last[0])
+
 
 async def read_page(
     session: AsyncSession,
@@ -69,18 +114,7 @@ async def read_page(
 
     Raises `InvalidCursorError` for a cursor of another user or query, and for one to come.
     """
-    user_id, bound, limit, cursor, min_cursor = request
-    await require_cursor(session, user_id, min_cursor)
-    if cursor is not None:
-        statement = statement.where(keyset.after(*cursors.open(user_id, bound, cursor)))
-    # One more than asked for tells whether there is another page.
-    statement = keyset.ordered(statement).add_columns(keyset.column.label(_SORT_KEY))
-    rows = (await session.execute(statement.limit(limit + 1))).all()
-    if len(rows) <= limit:
-        return rows, None
-    last = rows[limit - 1]
-    return rows[:limit], cursors.seal(user_id, bound, _text(getattr(last, _SORT_KEY)), last.id)
-
-
-def _text(value: object) -> str:
-    return value.isoformat() if isinstance(value, datetime) else str(value)
+    await require_cursor(session, request.user_id, request.min_cursor)
+    page = keyset.page(statement, first=request.first)
+    result = await session.execute(page, request.parameters(keyset, cursors))
+    return request.cut(result.all(), keyset, cursors)

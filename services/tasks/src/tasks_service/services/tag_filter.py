@@ -1,52 +1,82 @@
 """Tasks by their tags: whichever is cheaper of reading the tasks of a tag or trying each task."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, false, func, literal, select
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Select,
+    Text,
+    Uuid,
+    any_,
+    bindparam,
+    false,
+    func,
+    select,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import col
 
 from tasks_service.models import Tag, Task, TaskTag
+from tasks_service.reads import Query, Reads
+from tasks_service.services.task_rows import OWNER
 
 # From so many tasks on a tag is found soon enough by trying one task after the other, in order.
 # PostgreSQL cannot choose by itself: its statistics know the average tag, not this one.
 _MANY = 5000
 
 
-async def tagged_with(
-    session: AsyncSession, user_id: str, names: Sequence[str]
-) -> list[ColumnElement[bool]]:
-    """Return the conditions that keep the user's tasks with all of these tags."""
+async def tag_filters(reads: Reads, user_id: str, names: Sequence[str]) -> dict[str, Any]:
+    """Return the filters that keep the user's tasks with all of these tags, with their values."""
     if not names:
-        return []
-    keys = {name.casefold() for name in names}
-    few = _tasks_of(user_id, col(Tag.id)).correlate(Tag).limit(_MANY).lateral()
+        return {}
+    keys = sorted({name.casefold() for name in names})
+    tags = await reads.rows(_FOUND, {"user_id": user_id, "tag_keys": keys, "many": _MANY})
+    if len(tags) < len(keys):
+        return {"no_such_tag": True}
+    (rarest, number_of_tasks), *others = tags
+    if number_of_tasks >= _MANY:
+        return {"tags": [tag_id for tag_id, _ in tags]}
+    rest = {"tags": [tag_id for tag_id, _ in others]} if others else {}
+    return {"rare_tag": rarest, **rest}
+
+
+def _tasks_of(tag_id: Any) -> Select[Any]:  # noqa: ANN401 - a parameter or a column of ids
+    return select(col(TaskTag.task_id)).where(
+        col(TaskTag.user_id) == OWNER, col(TaskTag.tag_id) == tag_id
+    )
+
+
+def _found() -> Select[Any]:
+    keys = bindparam("tag_keys", type_=ARRAY(Text))
+    few = _tasks_of(col(Tag.id)).correlate(Tag).limit(bindparam("many", type_=Integer())).lateral()
     number = select(func.count()).select_from(few).scalar_subquery()
-    found = await session.execute(
+    return (
         select(col(Tag.id), number.label("number"))
-        .where(col(Tag.user_id) == user_id, col(Tag.key).in_(keys))
+        .where(col(Tag.user_id) == OWNER, col(Tag.key) == any_(keys))
         .order_by("number")
     )
-    tags = found.all()
-    if len(tags) < len(keys):
-        return [false()]
-    conditions = [_has(user_id, tag_id) for tag_id, _ in tags]
-    rarest, number_of_tasks = tags[0]
-    if number_of_tasks < _MANY:
-        # Materialised, so that it is read first and not turned around.
-        tasks = _tasks_of(user_id, rarest).cte("tagged").prefix_with("MATERIALIZED")
-        conditions[0] = col(Task.id).in_(select(tasks.c.task_id))
-    return conditions
 
 
-def _tasks_of(user_id: str, tag_id: Any) -> Select[Any]:  # noqa: ANN401 - an id or a column of ids
-    return select(col(TaskTag.task_id)).where(
-        col(TaskTag.user_id) == user_id, col(TaskTag.tag_id) == tag_id
-    )
-
-
-def _has(user_id: str, tag_id: Any) -> ColumnElement[bool]:  # noqa: ANN401 - as above
+def _has_all() -> ColumnElement[bool]:
+    wanted: Any = bindparam("tags", type_=ARRAY(Uuid))
     # No EXISTS, which would be turned into a join in the order PostgreSQL likes.
-    link = _tasks_of(user_id, tag_id).where(col(TaskTag.task_id) == col(Task.id))
-    return link.with_only_columns(literal(value=True)).correlate(Task).scalar_subquery().is_(True)
+    links = _tasks_of(any_(wanted)).where(col(TaskTag.task_id) == col(Task.id))
+    enough = links.with_only_columns(func.count() == func.cardinality(wanted)).correlate(Task)
+    return enough.scalar_subquery().is_(True)
+
+
+def _among_few() -> ColumnElement[bool]:
+    # Materialised, so that it is read first and not turned around.
+    rare = _tasks_of(bindparam("rare_tag", type_=Uuid()))
+    tasks = rare.cte("tagged").prefix_with("MATERIALIZED")
+    return col(Task.id).in_(select(tasks.c.task_id))
+
+
+_FOUND = Query(_found())
+TAG_FILTERS: Mapping[str, ColumnElement[bool]] = {
+    "tags": _has_all(),
+    "rare_tag": _among_few(),
+    "no_such_tag": false(),
+}

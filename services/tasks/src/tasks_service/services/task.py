@@ -3,24 +3,28 @@
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import update
+from sqlalchemy import Uuid, bindparam, update
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
 from uuid_utils.compat import uuid7
 
-from tasks_service.errors import NotRecurringError, PreconditionRequiredError
+from tasks_service.errors import NotRecurringError, PreconditionRequiredError, TaskNotFoundError
 from tasks_service.models import Task
+from tasks_service.reads import Query, Reads
 from tasks_service.schemas.entity_tags import EntityTags, Preconditions
 from tasks_service.schemas.recurrence import RecurrenceFrom
 from tasks_service.schemas.task import TaskMove, TaskPatch, TaskRead, TaskWrite, WrittenTask
+from tasks_service.schemas.task_json import TaskJson
 from tasks_service.services.account import next_version, writing
 from tasks_service.services.field_versions import require_task_match, written
 from tasks_service.services.idempotency import KeyedRequest, find_answer, keep_answer
 from tasks_service.services.subtasks import with_subtasks
 from tasks_service.services.task_recurrence import next_due
-from tasks_service.services.task_rows import get_owned
+from tasks_service.services.task_rows import OWNER, get_owned, owned_by, task_json
 from tasks_service.services.task_write import Change, change_task, insert_task, write_task
 
 _NOTHING = EntityTags()
+_ONE = Query(owned_by(OWNER).where(col(Task.id) == bindparam("task_id", type_=Uuid())))
 
 
 class PutResult(NamedTuple):
@@ -30,9 +34,12 @@ class PutResult(NamedTuple):
     created: bool
 
 
-async def get_task(session: AsyncSession, user_id: str, task_id: UUID) -> TaskRead:
+async def get_task(reads: Reads, user_id: str, task_id: UUID) -> TaskJson:
     """Return a task. Raises `TaskNotFoundError`."""
-    return await get_owned(session, user_id, task_id)
+    row = await reads.row(_ONE, {"user_id": user_id, "task_id": task_id})
+    if row is None:
+        raise TaskNotFoundError
+    return task_json(row)
 
 
 async def create_task(session: AsyncSession, user_id: str, task: TaskWrite) -> TaskRead:

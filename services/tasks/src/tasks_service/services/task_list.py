@@ -1,87 +1,83 @@
 """Lists of a user's tasks, by the page or whole."""
 
-from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import ColumnElement, func
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from service_kit.clock import utc_now
+from tasks_service.reads import Reads
 from tasks_service.schemas.phase_two import PhaseTwoQuery
-from tasks_service.schemas.task import TaskPage, TaskQuery, TaskRead, TaskView
+from tasks_service.schemas.task import TaskQuery
+from tasks_service.schemas.task_json import TaskJson, TaskPageJson
+from tasks_service.services.account import require_cursor_read
 from tasks_service.services.cursor import CursorSealer
 from tasks_service.services.day import Day
-from tasks_service.services.keyset import PageRequest, read_page
-from tasks_service.services.tag_filter import tagged_with
-from tasks_service.services.task_query import TaskFilter, keyset_of, select_tasks
-from tasks_service.services.task_rows import as_task
-from tasks_service.services.task_view import in_view, view_changes_at
+from tasks_service.services.keyset import PageRequest
+from tasks_service.services.tag_filter import tag_filters
+from tasks_service.services.task_query import (
+    KEYSETS,
+    containing,
+    count_query,
+    every_query,
+    filters_of,
+    page_query,
+)
+from tasks_service.services.task_rows import task_json
+from tasks_service.services.task_view import seen_from, view_changes_at
 
 
 async def list_tasks(
-    session: AsyncSession, user_id: str, query: TaskQuery, cursors: CursorSealer
-) -> TaskPage:
-    """Return one page; a `TaskView` if the query names a view.
+    reads: Reads, user_id: str, query: TaskQuery, cursors: CursorSealer
+) -> TaskPageJson:
+    """Return one page; with `changes_at` if the query names a view.
 
-    Raises `InvalidCursorError` for a cursor of another user or query.
+    Raises `InvalidCursorError` for a cursor of another user or query, and for one to come.
     """
+    await require_cursor_read(reads, user_id, query.min_cursor)
+    filters = filters_of(query) | await tag_filters(reads, user_id, query.tag)
+    parameters = {"user_id": user_id, **filters}
     if query.view is None:
-        return TaskPage.model_construct(**await _page(session, user_id, query, cursors))
+        return await _page(reads, query, cursors, frozenset(filters), parameters)
     day = Day.at(utc_now(), query.time_zone or "UTC")
-    page = await _page(session, user_id, query, cursors, in_view(query.view, day))
-    changes_at = await view_changes_at(session, user_id, query.view, day)
-    return TaskView.model_construct(**page, changes_at=changes_at)
+    names = frozenset((*filters, query.view))
+    page = await _page(reads, query, cursors, names, parameters | seen_from(day))
+    page.changes_at = await view_changes_at(reads, user_id, query.view, day)
+    return page
 
 
-async def list_every_task(
-    session: AsyncSession, user_id: str, query: PhaseTwoQuery
-) -> list[TaskRead]:
+async def list_every_task(reads: Reads, user_id: str, query: PhaseTwoQuery) -> list[TaskJson]:
     """Return all tasks that match."""
     if query.completed is not None and query.status != "all":
         wanted = query.status == "completed"
         if wanted != query.completed:
             return []
     completed = query.completed if query.status == "all" else query.status == "completed"
-    task_filter = TaskFilter(
-        completed=completed,
-        priorities=[query.priority] if query.priority else [],
-        search=query.search,
-    )
-    keyset = keyset_of(user_id, task_filter, query.task_sort())
-    rows = await session.execute(keyset.ordered(select_tasks(user_id, task_filter)))
-    return [as_task(row) for row in rows]
+    filters: dict[str, Any] = {}
+    if completed is not None:
+        filters["completed" if completed else "open"] = True
+    if query.priority:
+        filters["priorities"] = [query.priority]
+    if query.search:
+        filters["search"] = containing(query.search)
+    found = every_query(frozenset(filters), query.task_sort())
+    return [task_json(row) for row in await reads.rows(found, {"user_id": user_id, **filters})]
 
 
 async def _page(
-    session: AsyncSession,
-    user_id: str,
+    reads: Reads,
     query: TaskQuery,
     cursors: CursorSealer,
-    conditions: Iterable[ColumnElement[bool]] = (),
-) -> dict[str, Any]:
-    """Return the fields of a page, only those that were asked for."""
-    task_filter = _task_filter(query)
-    tagged = await tagged_with(session, user_id, query.tag)
-    statement = select_tasks(user_id, task_filter).where(*tagged, *conditions)
-    keyset = keyset_of(user_id, task_filter, query.order())
-    page = PageRequest.of(user_id, query.filters(), query)
-    rows, next_cursor = await read_page(session, statement, keyset, page, cursors)
-    fields = {"items": [as_task(row) for row in rows], "next_cursor": next_cursor}
-    if not query.count:
-        return fields
-    counted = statement.with_only_columns(func.count(), maintain_column_froms=True)
-    return fields | {"count": await session.scalar(counted)}
-
-
-def _task_filter(query: TaskQuery) -> TaskFilter:
-    return TaskFilter(
-        completed=query.completed,
-        priorities=query.priority,
-        due_before=query.due_before,
-        due_after=query.due_after,
-        words=query.q,
-        updated_after=query.updated_after,
-        has_due=query.has_due,
-        list_id=query.list_id,
-        parent_id=query.parent_id,
+    filters: frozenset[str],
+    parameters: dict[str, Any],
+) -> TaskPageJson:
+    """Return a page, counted if that was asked for."""
+    order = query.order()
+    keyset = KEYSETS[order]
+    request = PageRequest.of(parameters["user_id"], query.filters(), query)
+    found = await reads.rows(
+        page_query(filters, order, first=request.first),
+        parameters | request.parameters(keyset, cursors),
     )
+    rows, next_cursor = request.cut(found, keyset, cursors)
+    page = TaskPageJson([task_json(row) for row in rows], next_cursor)
+    if query.count:
+        (page.count,) = (await reads.rows(count_query(filters), parameters))[0]
+    return page

@@ -1,109 +1,159 @@
-"""The statement behind every list of tasks: its filters and orders."""
+"""The statement behind every list of tasks: its filters and orders.
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+A filter is a condition by name; the parameters it takes are named in it. So the names of the
+filters make the statement, which is compiled once, and their values are its parameters.
+"""
+
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
-from typing import Any, Literal
-from uuid import UUID
+from functools import lru_cache
+from typing import Any
 
-from sqlalchemy import REAL, ColumnElement, Select, func, or_, select
+from sqlalchemy import (
+    REAL,
+    Boolean,
+    ColumnElement,
+    Select,
+    String,
+    Uuid,
+    and_,
+    any_,
+    bindparam,
+    func,
+    or_,
+    select,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped
 from sqlmodel import col
 
 from tasks_service.models import Task
+from tasks_service.models.column_types import PriorityRank, UtcDateTime
 from tasks_service.priority import Priority
-from tasks_service.schemas.task import Sort
-from tasks_service.services.keyset import Keyset
-from tasks_service.services.task_rows import owned_by
+from tasks_service.reads import Query
+from tasks_service.schemas.task import Sort, TaskQuery
+from tasks_service.services.keyset import Keyset, as_text
+from tasks_service.services.tag_filter import TAG_FILTERS
+from tasks_service.services.task_rows import OWNER, owned_by
+from tasks_service.services.task_view import VIEWS
+
+# More than any frontend has; others are compiled anew when they come again.
+_STATEMENTS = 500
+
+# A subquery is worked out once; a plan for any words would call the function for every row.
+_WORDS: Any = select(func.user_query(OWNER, bindparam("words", type_=String()))).scalar_subquery()
+_PATTERN: Any = func.lower(bindparam("search", type_=String()))
+_completed_at, _due_on, _due_at = col(Task.completed_at), col(Task.due_on), col(Task.due_at)
 
 
-@dataclass(frozen=True, kw_only=True)
-class TaskFilter:
-    """Which of a user's tasks; the conditions combine, and an empty one asks for nothing."""
-
-    completed: bool | None = None
-    priorities: Sequence[Priority] = ()
-    due_before: datetime | None = None
-    due_after: datetime | None = None
-    search: str | None = None
-    words: str | None = None
-    updated_after: datetime | None = None
-    has_due: bool | None = None
-    list_id: UUID | Literal["none"] | None = None
-    parent_id: UUID | Literal["none"] | None = None
+def _instant(name: str) -> Any:  # noqa: ANN401 - a parameter goes wherever its column would
+    return bindparam(name, type_=UtcDateTime())
 
 
-def _both_ways(name: str, column: Mapped[Any], read: Callable[[str], Any]) -> dict[str, Keyset]:
+def _id(name: str) -> Any:  # noqa: ANN401 - as above
+    return bindparam(name, type_=Uuid())
+
+
+_FILTERS: Mapping[str, ColumnElement[bool]] = {
+    "completed": _completed_at.is_not(None),
+    "open": _completed_at.is_(None),
+    "priorities": col(Task.priority) == any_(bindparam("priorities", type_=ARRAY(PriorityRank))),
+    # No due time is infinitely late in this column, so before nothing.
+    "due_before": col(Task.due_ascending) < _instant("due_before"),
+    # It is infinitely early in this one, but asyncpg sends the year 1 as -infinity too.
+    "due_after": and_(
+        col(Task.due_descending) >= _instant("due_after"),
+        or_(_due_on.is_not(None), _due_at.is_not(None)),
+    ),
+    "updated_after": col(Task.updated_at) >= _instant("updated_after"),
+    "has_due": (func.num_nonnulls(_due_on, _due_at) > 0) == bindparam("has_due", type_=Boolean()),
+    "list_id": col(Task.list_id) == _id("list_id"),
+    "no_list_id": col(Task.list_id).is_(None),
+    "parent_id": col(Task.parent_id) == _id("parent_id"),
+    "no_parent_id": col(Task.parent_id).is_(None),
+    "words": col(Task.search).op("@@")(_WORDS),
+    "search": or_(
+        func.lower(col(Task.title)).like(_PATTERN, escape="/"),
+        func.lower(col(Task.description)).like(_PATTERN, escape="/"),
+    ),
+    **VIEWS,
+    **TAG_FILTERS,
+}
+
+
+def _both_ways(
+    name: str,
+    column: Mapped[Any],
+    read: Callable[[str], Any],
+    write: Callable[[Any], str] = as_text,
+) -> dict[str, Keyset]:
     return {
-        name: Keyset(column, col(Task.id), read),
-        f"-{name}": Keyset(column, col(Task.id), read, descending=True),
+        name: Keyset(column, col(Task.id), read, write),
+        f"-{name}": Keyset(column, col(Task.id), read, write, descending=True),
     }
 
 
 _BY_INSTANT = datetime.fromisoformat
+_BY_RANK = list(Priority)
+_RANK: Any = func.ts_rank(col(Task.search), _WORDS, type_=REAL)
 # Each column has its index; the two for `due` differ in where no due time stands.
 KEYSETS: Mapping[str, Keyset] = {
     **_both_ways("created_at", col(Task.created_at), _BY_INSTANT),
     **_both_ways("updated_at", col(Task.updated_at), _BY_INSTANT),
     "due": Keyset(col(Task.due_ascending), col(Task.id)),
     "-due": Keyset(col(Task.due_descending), col(Task.id), descending=True),
-    **_both_ways("priority", col(Task.priority), Priority),
+    **_both_ways("priority", col(Task.priority), Priority, _BY_RANK.__getitem__),
     **_both_ways("title", col(Task.title_key), str),
     **_both_ways("position", col(Task.position), str),
+    "relevance": Keyset(_RANK, col(Task.id), float, descending=True),
 }
 
 
-def keyset_of(user_id: str, task_filter: TaskFilter, sort: Sort) -> Keyset:
-    """Return the order of a user's tasks; `relevance` is that to the words of the filter."""
-    if sort != "relevance":
-        return KEYSETS[sort]
-    rank: Any = func.ts_rank(col(Task.search), _words(user_id, task_filter), type_=REAL)
-    return Keyset(rank, col(Task.id), float, descending=True)
+def filters_of(query: TaskQuery) -> dict[str, Any]:
+    """Return the filters that a query asks for, each with the value of its parameter."""
+    wanted = {
+        "completed": query.completed is True or None,
+        "open": query.completed is False or None,
+        "priorities": query.priority or None,
+        "due_before": query.due_before,
+        "due_after": query.due_after,
+        "updated_after": query.updated_after,
+        "has_due": query.has_due,
+        **_home("list_id", query.list_id),
+        **_home("parent_id", query.parent_id),
+        "words": query.q,
+    }
+    return {name: value for name, value in wanted.items() if value is not None}
 
 
-def select_tasks(user_id: str, task_filter: TaskFilter) -> Select[*tuple[Any, ...]]:
-    """Select the user's tasks that meet the filter."""
-    statement = owned_by(user_id).where(*_conditions(task_filter))
-    if task_filter.words is not None:
-        found = col(Task.search).op("@@")(_words(user_id, task_filter))
-        return statement.where(found)
-    return statement
+def _home(name: str, wanted: object) -> dict[str, object]:
+    return {f"no_{name}": True} if wanted == "none" else {name: wanted}
 
 
-def _words(user_id: str, task_filter: TaskFilter) -> ColumnElement[Any]:
-    # A subquery is worked out once; a plan for any words would call the function for every row.
-    return select(func.user_query(user_id, task_filter.words)).scalar_subquery()
+def containing(text: str) -> str:
+    """Return the pattern of the filter `search`: whatever has this text somewhere in it."""
+    escaped = text.replace("/", "//").replace("%", "/%").replace("_", "/_")
+    return f"%{escaped}%"
 
 
-def _conditions(wanted: TaskFilter) -> Iterator[ColumnElement[bool]]:
-    if wanted.completed is not None:
-        completed_at = col(Task.completed_at)
-        yield completed_at.is_not(None) if wanted.completed else completed_at.is_(None)
-    if wanted.priorities:
-        yield col(Task.priority).in_(sorted(set(wanted.priorities)))
-    if wanted.due_before is not None:
-        # No due time is infinitely late in this column, so before nothing.
-        yield col(Task.due_ascending) < wanted.due_before
-    if wanted.due_after is not None:
-        # It is infinitely early in this one, but asyncpg sends the year 1 as -infinity too.
-        yield col(Task.due_descending) >= wanted.due_after
-        yield or_(col(Task.due_on).is_not(None), col(Task.due_at).is_not(None))
-    if wanted.search:
-        yield or_(
-            col(Task.title).icontains(wanted.search, autoescape=True),
-            col(Task.description).icontains(wanted.search, autoescape=True),
-        )
-    if wanted.updated_after is not None:
-        yield col(Task.updated_at) >= wanted.updated_after
-    if wanted.has_due is not None:
-        yield (func.num_nonnulls(col(Task.due_on), col(Task.due_at)) > 0).is_(wanted.has_due)
-    yield from _of_home(wanted)
+@lru_cache(_STATEMENTS)
+def page_query(filters: frozenset[str], sort: Sort, *, first: bool) -> Query:
+    """Return the query for a page of the owner's tasks, in an order."""
+    return Query(KEYSETS[sort].page(_select_tasks(filters), first=first))
 
 
-def _of_home(wanted: TaskFilter) -> Iterator[ColumnElement[bool]]:
-    for column, wanted_id in (
-        (col(Task.list_id), wanted.list_id),
-        (col(Task.parent_id), wanted.parent_id),
-    ):
-        if wanted_id is not None:
-            yield column == (None if wanted_id == "none" else wanted_id)
+@lru_cache(_STATEMENTS)
+def every_query(filters: frozenset[str], sort: Sort) -> Query:
+    """Return the query for all of the owner's tasks, in an order."""
+    return Query(KEYSETS[sort].ordered(_select_tasks(filters)))
+
+
+@lru_cache(_STATEMENTS)
+def count_query(filters: frozenset[str]) -> Query:
+    """Return the query for their number."""
+    tasks = _select_tasks(filters)
+    return Query(tasks.with_only_columns(func.count(), maintain_column_froms=True))
+
+
+def _select_tasks(filters: Collection[str]) -> Select[*tuple[Any, ...]]:
+    return owned_by(OWNER).where(*(_FILTERS[name] for name in sorted(filters)))

@@ -8,7 +8,7 @@ from service_kit.errors import problem
 from service_kit.identity import InvalidIdentityError
 from tasks_service.api.answers import json_answer
 from tasks_service.dependencies.identity import CurrentUserId
-from tasks_service.dependencies.resources import ReadSession
+from tasks_service.dependencies.resources import DatabaseReads
 from tasks_service.dependencies.strict_route import StrictRoute
 from tasks_service.errors import DatabaseUnavailableError, InvalidCursorError
 from tasks_service.schemas.stats import Stats, StatsQuery
@@ -24,7 +24,7 @@ router = APIRouter(
 
 @router.get("", response_model=Stats, responses=problem(InvalidCursorError))
 async def get_stats(
-    query: Annotated[StatsQuery, Query()], user_id: CurrentUserId, session: ReadSession
+    query: Annotated[StatsQuery, Query()], user_id: CurrentUserId, reads: DatabaseReads
 ) -> Response:
     """Count the caller's tasks."""
-    return json_answer(await stats_service.get_stats(session, user_id, query))
+    return json_answer(await stats_service.get_stats(reads, user_id, query))

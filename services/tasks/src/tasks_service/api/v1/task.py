@@ -9,13 +9,19 @@ from service_kit.errors import MalformedJsonError, ValidationFailedError, proble
 from service_kit.identity import InvalidIdentityError
 from tasks_service.api.answers import json_answer, versioned_answer, written_answer
 from tasks_service.dependencies.identity import CurrentUserId
+from tasks_service.dependencies.lean import lean
 from tasks_service.dependencies.preconditions import (
     IdempotencyKey,
     IfMatch,
     IfNoneMatch,
     PutConditions,
 )
-from tasks_service.dependencies.resources import Cursors, DatabaseSession, ReadSession
+from tasks_service.dependencies.resources import (
+    Cursors,
+    DatabaseReads,
+    DatabaseSession,
+    ReadSession,
+)
 from tasks_service.dependencies.strict_route import StrictRoute
 from tasks_service.errors import (
     DatabaseUnavailableError,
@@ -56,14 +62,15 @@ router = APIRouter(
 
 
 @router.get("", response_model=TaskPage | TaskView, responses=problem(InvalidCursorError))
+@lean
 async def list_tasks(
     query: Annotated[TaskQuery, Query()],
     user_id: CurrentUserId,
-    session: ReadSession,
+    reads: DatabaseReads,
     cursors: Cursors,
 ) -> Response:
     """List the caller's tasks, or those of a view, a page at a time."""
-    return json_answer(await task_list_service.list_tasks(session, user_id, query, cursors))
+    return json_answer(await task_list_service.list_tasks(reads, user_id, query, cursors))
 
 
 @router.post(
@@ -90,11 +97,12 @@ async def create_task(
     response_model=TaskRead,
     responses={304: {"description": "The caller has this version."}, **problem(TaskNotFoundError)},
 )
+@lean
 async def get_task(
-    task_id: UUID, user_id: CurrentUserId, session: ReadSession, if_none_match: IfNoneMatch
+    task_id: UUID, user_id: CurrentUserId, reads: DatabaseReads, if_none_match: IfNoneMatch
 ) -> Response:
     """Get one of the caller's tasks."""
-    task = await task_service.get_task(session, user_id, task_id)
+    task = await task_service.get_task(reads, user_id, task_id)
     return versioned_answer(task, unless=if_none_match)
 
 
