@@ -90,6 +90,10 @@ test-abuse: $(READY) ## Run the attacks on authentication
 test-containers: $(READY) ## Run the tests of the system in containers; they need Docker
 	@$(PYTEST) tests/containers
 
+.PHONY: test-browser
+test-browser: $(READY) ## Run the tests in a real browser; they need chromium on PATH
+	@$(PYTEST) tests/browser
+
 .PHONY: fuzz
 fuzz: $(READY) ## Try every operation at length, with schemathesis; EXAMPLES=100 of each
 	@exec $(PY) -m devkit.fuzzing $(EXAMPLES)
