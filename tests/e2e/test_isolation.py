@@ -38,8 +38,9 @@ ROUTES: list[tuple[str, str, Mapping[str, Any]]] = [
 
 
 def _shown(response: Response) -> tuple[int, bytes, list[tuple[str, str]]]:
-    """Return all a client can see of an answer but the time of day."""
-    headers = [(name, value) for name, value in response.headers.items() if name != "date"]
+    """Return all a client can see of an answer but the time of day, and how long it took."""
+    timed = {"date", "server-timing"}
+    headers = [(name, value) for name, value in response.headers.items() if name not in timed]
     return response.status_code, response.content, sorted(headers)
 
 

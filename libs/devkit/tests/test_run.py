@@ -309,7 +309,7 @@ async def test_each_service_gets_its_own_variables_only(start: Start) -> None:
     }
     assert {"BETTER_AUTH_SECRET", "BETTER_AUTH_URL"} <= set(verifier) - common
     assert not {"IDENTITY_KEY", "REDIS_URL", "DATABASE_URL"} & set(verifier)
-    assert set(tasks) - common == {"DATABASE_URL", "IDENTITY_KEY"}
+    assert set(tasks) - common == {"DATABASE_URL", "IDENTITY_KEY", "REDIS_URL"}
     assert "UNRELATED_SECRET" not in common
 
 

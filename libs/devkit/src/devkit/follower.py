@@ -27,9 +27,10 @@ class Follower:
 
     async def follow(self, until: Callable[["Follower"], bool]) -> None:
         """Stay in step until that is true after an event."""
-        await self.mirror.sync()
         while not until(self):
             try:
+                if self.mirror.cursor is None:
+                    await self.mirror.sync()
                 await self._read(until)
             except httpx.HTTPError:
                 await asyncio.sleep(_RETRY_SECONDS)
