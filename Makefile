@@ -98,7 +98,7 @@ test-browser: $(READY) ## Run the tests in a real browser; they need chromium on
 fuzz: $(READY) ## Try every operation at length, with schemathesis; EXAMPLES=100 of each
 	@exec $(PY) -m devkit.fuzzing $(EXAMPLES)
 
-.PHONY: bench bench-auth bench-growth bench-limits bench-overload bench-streaming bench-tasks
+.PHONY: bench bench-auth bench-growth bench-limits bench-overload bench-streaming bench-sync bench-tasks
 bench: $(READY) ## Measure Taskgate beside its peers; needs nginx, haproxy and wrk
 	@exec $(PY) -m benchmarks.system
 
@@ -116,6 +116,9 @@ bench-tasks: $(READY) ## Measure the tasks service beside the least it could cos
 
 bench-growth: $(READY) ## Measure how cost grows with a user's tasks; MOST=1000000
 	@exec $(PY) -m benchmarks.growth $(MOST)
+
+bench-sync: $(READY) ## Cut a client's events at random while others write; WRITES=10000
+	@exec $(PY) benchmarks/sync.py $(WRITES)
 
 bench-streaming: $(READY) ## Measure what a long answer costs the gateway; MEGABYTES=1024
 	@exec $(PY) benchmarks/streaming.py $(MEGABYTES)
