@@ -17,7 +17,7 @@ from httpx import AsyncClient, HTTPStatusError, codes
 from benchmarks.load import Request
 from benchmarks.processes import RESULTS, Fleet, fleet, machine
 from benchmarks.seeding import seed_unevenly, signed
-from devkit.servers import fast_cluster
+from devkit.servers import fast_cluster, fast_redis
 from devkit.services import Services, url
 
 SIZES = [100, 10_000]
@@ -50,8 +50,11 @@ async def main() -> None:
         cluster = fast_cluster(running.folder)
         await cluster.prepare()
         await running.start(cluster.program())
+        redis = fast_redis(running.folder)
+        redis.prepare()
+        await running.start(redis.program())
         key = secrets.token_hex(32)
-        services = Services(cluster.url(), "", "", key, 0, "http://localhost:8080")
+        services = Services(cluster.url(), redis.url, "", key, 0, "http://localhost:8080")
         await running.start(services.tasks())
         await seed_unevenly(cluster.url(), sizes)
         origin = url(services.tasks_port)

@@ -13,7 +13,7 @@ from benchmarks.measuring import Cost, Served, latencies, measure_in_turns, midd
 from benchmarks.peers.programs import python
 from benchmarks.processes import RESULTS, fleet, machine
 from benchmarks.seeding import seed, signed
-from devkit.servers import fast_cluster
+from devkit.servers import fast_cluster, fast_redis
 from devkit.services import Services
 
 USERS, TASKS = 1000, 200
@@ -40,8 +40,11 @@ async def main() -> None:
         cluster = fast_cluster(running.folder)
         await cluster.prepare()
         await running.start(cluster.program())
+        redis = fast_redis(running.folder)
+        redis.prepare()
+        await running.start(redis.program())
         key = secrets.token_hex(32)
-        services = Services(cluster.url(), "", "", key, 0, "http://localhost:8080")
+        services = Services(cluster.url(), redis.url, "", key, 0, "http://localhost:8080")
         await running.start(services.tasks())
         task_ids = await seed(cluster.url(), USERS, TASKS)
         floor, floor_port = python("floor", "floor", {"DATABASE_URL": cluster.url()})
