@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import secrets
 from base64 import urlsafe_b64decode
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -97,9 +98,11 @@ async def test_a_stream_ends_with_its_token(
 @pytest.mark.usefixtures("_hasty", "source")
 @pytest.mark.parametrize("route", ["logout", "logout-all"])
 async def test_a_logout_anywhere_ends_the_stream(
-    make_gateway: "MakeGateway", token: str, route: str
+    make_gateway: "MakeGateway", make_token: Callable[..., str], route: str
 ) -> None:
     here, elsewhere = await make_gateway(), await make_gateway()
+    # Of a user of this test's own: all their tokens end, in the Redis that every test shares.
+    token = make_token(f"leaver-{secrets.token_hex(8)}")
     async with streaming(here, token) as pieces:
         headers = {"Authorization": f"Bearer {token}"}
         revoked = await elsewhere.client.post(f"/api/v1/auth/{route}", headers=headers)
