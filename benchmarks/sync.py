@@ -14,7 +14,7 @@ from contextlib import AsyncExitStack
 from httpx import AsyncClient, Response, codes
 
 from devkit.follower import Follower
-from devkit.mirror import everything
+from devkit.mirror import everything, version_in
 from devkit.stack import Stack, running_stack
 
 TASKS = "/api/v1/tasks"
@@ -42,7 +42,7 @@ class Tally:
             # Not in the trash, or there already.
             self.refused += 1
         else:
-            self.last = max(self.last, int(answer.headers.get("X-Sync-Cursor", 0)))
+            self.last = max(self.last, version_in(answer.headers.get("X-Sync-Cursor")))
 
 
 class Writer:
@@ -99,7 +99,7 @@ async def main() -> int:
         following = asyncio.create_task(follower.follow(until=lambda _: False))
         async with asyncio.timeout(LIMIT_SECONDS):
             await writing
-            while int(follower.mirror.cursor or "0") < tally.last:  # noqa: ASYNC110 - it tells nobody.
+            while version_in(follower.mirror.cursor) < tally.last:  # noqa: ASYNC110 - it tells nobody.
                 await asyncio.sleep(0.05)
         following.cancel()
         held, there = follower.mirror.objects, await everything(one)

@@ -50,7 +50,7 @@ async def test_an_upgrade_under_load_loses_no_request(
     assert missing == 0
 
 
-@pytest.mark.spec("CON-19")
+@pytest.mark.spec("CON-19", "SYNC-11")
 async def test_a_lost_volume_is_restored_from_a_backup(
     changeable: ComposeSystem, tmp_path: Path
 ) -> None:
@@ -68,10 +68,13 @@ async def test_a_lost_volume_is_restored_from_a_backup(
         found = await client.get(created.headers["location"])
         gone = await client.get(later.headers["location"])
         again = await client.post(TASKS, json={"title": "Written after the restore"})
+        since = {"cursor": later.headers["x-sync-cursor"]}
+        sync = await client.get("/api/v1/sync", params=since)
     assert file.stat().st_mode & 0o077 == 0
     assert found.json() == created.json()
     assert gone.status_code == 404
     assert again.status_code == 201
+    assert sync.json()["code"] == "resync_required"
 
 
 @pytest.mark.spec("CON-19")

@@ -59,7 +59,8 @@ FILE = json.dumps(
     }
 ).encode()
 ROWS = """
-INSERT INTO account SELECT 'reader-' || n, 12000, now(), now() FROM generate_series(0, 1999) n;
+INSERT INTO account (user_id, last_version, epoch, created_at, updated_at)
+  SELECT 'reader-' || n, 12000, '00000000', now(), now() FROM generate_series(0, 1999) n;
 INSERT INTO list (user_id, id, name, position, archived, version, created_at, updated_at,
   deleted_at)
 SELECT 'reader-' || (n % 20), lpad(to_hex(n), 32, '0')::uuid, 'list ' || n,
@@ -248,7 +249,7 @@ SYNCED = [
 async def test_a_sync_reads_each_index_from_where_it_stands(
     connection: AsyncConnection, cursor: str
 ) -> None:
-    query = SyncQuery(cursor=cursor, limit=2)
+    query = SyncQuery(cursor=f"00000000.{cursor}", limit=2)
     (plan,) = await plans_of(connection, partial(sync.sync, user_id=USER, query=query))
 
     assert sorted(re.findall(r"using (\w+) on (?!account)", plan)) == SYNCED

@@ -55,6 +55,7 @@ async def things_to_write_to(user: AsyncClient) -> dict[str, str]:
     ):
         created = await user.post(f"/api/v1/{path}", json=body)
         made[name] = created.json()["id"]
+    made["epoch"] = created.headers["x-sync-cursor"].partition(".")[0]
     made["tag"] = (await user.get("/api/v1/tags")).json()["items"][0]["id"]
     await user.delete(f"{TASKS}/{made['trashed']}")
     await user.delete(f"/api/v1/lists/{made['gone']}")
@@ -92,8 +93,8 @@ async def things_to_write_to(user: AsyncClient) -> dict[str, str]:
         ("GET /api/v1/tasks?count=true&tag=a", None, 3),
         ("GET /api/v1/stats", None, 2),
         ("GET /api/v1/sync", None, 1),
-        ("GET /api/v1/sync?cursor=2&limit=3", None, 1),
-        ("GET /api/v1/tasks?min_cursor=2", None, 2),
+        ("GET /api/v1/sync?cursor={epoch}.2&limit=3", None, 1),
+        ("GET /api/v1/tasks?min_cursor={epoch}.2", None, 2),
         ("GET /api/v1/tags", None, 1),
         ("GET /api/v1/tags/{tag}", None, 1),
         ("PATCH /api/v1/tags/{tag}", {"name": "new"}, 6),

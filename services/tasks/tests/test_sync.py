@@ -14,6 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
+from devkit.containers.backup import NEW_EPOCHS
 from devkit.mirror import Mirror, everything
 from service_kit.clock import utc_now
 from tasks_service.migrate import upgrade
@@ -40,6 +41,12 @@ async def new_list(client: AsyncClient) -> str:
 
 async def tag_ids(client: AsyncClient) -> dict[str, str]:
     return {tag["name"]: tag["id"] for tag in (await client.get(TAGS)).json()["items"]}
+
+
+async def at(client: AsyncClient, version: int) -> str:
+    """Give the cursor of who knows everything up to a version of the user's."""
+    cursor = str((await client.get(SYNC)).json()["cursor"])
+    return f"{cursor.partition('.')[0]}.{version}"
 
 
 async def in_step(client: AsyncClient) -> Mirror:
@@ -236,14 +243,16 @@ async def test_nothing_is_missed_while_many_write_at_once(alice: AsyncClient) ->
 @pytest.mark.parametrize(
     "cursor",
     [
-        *("", "x", "-1", "1.5", " 1", "1\n", "٣", "9" * 19, "2", "1.task", "1.task.{id}"),
-        *("1.task.x.0", "1.note.{id}.0", "1.task.{id}.2", "2.task.{id}.1"),
+        *("", "x", "-1", "1.5", " {1}", "{1}\n", "٣", "9" * 19, "{1}.task", "{1}.task.{id}"),
+        *("{1}.task.x.0", "{1}.note.{id}.0", "{1}.task.{id}.2", "{2}.task.{id}.1", "{2}"),
     ],
 )
 async def test_a_cursor_nobody_was_given_is_refused(alice: AsyncClient, cursor: str) -> None:
     await new_task(alice)
+    first, second = await at(alice, 1), await at(alice, 2)
 
-    refused = await alice.get(SYNC, params={"cursor": cursor.format(id=uuid4())})
+    given = cursor.replace("{1}", first).replace("{2}", second).replace("{id}", str(uuid4()))
+    refused = await alice.get(SYNC, params={"cursor": given})
 
     assert (refused.status_code, refused.json()["code"]) == (400, "invalid_cursor")
 
@@ -346,7 +355,8 @@ async def test_old_tombstones_go_in_small_batches_and_young_ones_stay(
 
     assert at_once == [3, 1, 0]
     for user in (alice, mallory):
-        (left,) = (await user.get(SYNC, params={"cursor": "4"})).json()["changes"]
+        since = {"cursor": await at(user, 4)}
+        (left,) = (await user.get(SYNC, params=since)).json()["changes"]
         assert (left["op"], left["version"]) == ("delete", 6)
 
 
@@ -382,6 +392,72 @@ async def counter(client: AsyncClient) -> str:
     return str((await client.get(SYNC, params={"cursor": "0"})).json()["cursor"])
 
 
+@pytest.mark.spec("SYNC-11", "CON-19")
+async def test_every_account_of_a_restored_backup_has_another_epoch(database_url: str) -> None:
+    url = DatabaseSettings(database_url=SecretStr(database_url)).sqlalchemy_url
+    engine = create_async_engine(url, poolclass=NullPool)
+
+    async def epochs() -> set[str]:
+        async with engine.begin() as connection:
+            await connection.execute(text(NEW_EPOCHS))
+            return set((await connection.scalars(text("SELECT epoch FROM account"))).all())
+
+    await upgrade(url, "0011")
+    async with engine.begin() as connection:
+        await connection.execute(text("INSERT INTO account VALUES ('a', 3, now(), now())"))
+        await connection.execute(text("INSERT INTO account VALUES ('b', 3, now(), now())"))
+        await connection.execute(text(NEW_EPOCHS))
+    await upgrade(url)
+
+    once, twice = await epochs(), await epochs()
+
+    assert len(once | twice) == 4
+
+
+OTHER_EPOCHS = {
+    "another": "ffffffff.1",
+    "a page of another": "ffffffff.1.task.{id}.1",
+    "none": "1",
+    "a page of none": "1.task.{id}.1",
+    "far ahead in another": "ffffffff.99",
+}
+
+
+@pytest.mark.spec("SYNC-11")
+@pytest.mark.parametrize("cursor", OTHER_EPOCHS.values(), ids=OTHER_EPOCHS)
+@pytest.mark.parametrize("writes", [0, 2], ids=["never wrote", "wrote"])
+async def test_a_cursor_of_another_epoch_has_to_begin_anew(
+    alice: AsyncClient, cursor: str, writes: int
+) -> None:
+    for _ in range(writes):
+        await new_task(alice)
+    given = cursor.format(id=uuid4())
+
+    refused = [
+        await alice.get(SYNC, params={"cursor": given}),
+        *[await alice.get(path, params={"min_cursor": given}) for path in READS],
+    ]
+
+    assert {(a.status_code, a.json()["code"]) for a in refused} == {(410, "resync_required")}
+
+
+@pytest.mark.spec("SYNC-11", "DATA-21")
+async def test_a_cursor_from_before_the_account_was_removed_is_never_good_again(
+    alice: AsyncClient,
+) -> None:
+    fresh = await in_step(alice)
+    await new_task(alice)
+    before = await in_step(alice)
+    await alice.delete("/api/v1/account", headers={"X-Confirm": "delete"})
+
+    gone = await alice.get(SYNC, params={"cursor": str(before.cursor)})
+    tasks = {await new_task(alice) for _ in range(2)}
+    passed = await alice.get(SYNC, params={"cursor": str(before.cursor)})
+
+    assert [answer.status_code for answer in (gone, passed)] == [410, 410]
+    assert told(await fresh.sync()) == {("task", "upsert", task) for task in tasks}
+
+
 @pytest.mark.spec("SYNC-7")
 async def test_a_write_without_effect_answers_the_counter_as_it_stands(alice: AsyncClient) -> None:
     task, home = await new_task(alice), await new_list(alice)
@@ -411,7 +487,7 @@ async def test_a_repeated_request_answers_the_cursor_of_its_write(alice: AsyncCl
 
     again = await alice.post(TASKS, json={"title": "x"}, headers=key)
 
-    assert first.headers["x-sync-cursor"] == again.headers["x-sync-cursor"] == "1"
+    assert first.headers["x-sync-cursor"] == again.headers["x-sync-cursor"] == await at(alice, 1)
 
 
 @pytest.mark.spec("SYNC-7")
@@ -432,8 +508,9 @@ READS = [TASKS, f"{TASKS}?view=today", LISTS, TAGS, TRASH, f"{TRASH}/lists", "/a
 @pytest.mark.parametrize("path", [*READS, TASKS + "/{id}/completions"])
 async def test_a_read_is_never_from_before_its_min_cursor(alice: AsyncClient, path: str) -> None:
     url = path.format(id=await new_task(alice))
+    cursors = ["0", await at(alice, 1), await at(alice, 2)]
 
-    answers = [await alice.get(url, params={"min_cursor": cursor}) for cursor in ("0", "1", "2")]
+    answers = [await alice.get(url, params={"min_cursor": cursor}) for cursor in cursors]
 
     assert [answer.status_code for answer in answers] == [200, 200, 400]
     assert answers[-1].json()["code"] == "invalid_cursor"
@@ -443,7 +520,8 @@ async def test_a_read_is_never_from_before_its_min_cursor(alice: AsyncClient, pa
 async def test_a_page_cursor_holds_whatever_min_cursor_comes_with_it(alice: AsyncClient) -> None:
     for _ in range(2):
         await new_task(alice)
-    first = (await alice.get(TASKS, params={"limit": "1", "min_cursor": "2"})).json()
+    page = {"limit": "1", "min_cursor": await at(alice, 2)}
+    first = (await alice.get(TASKS, params=page)).json()
 
     second = await alice.get(TASKS, params={"limit": "1", "cursor": first["next_cursor"]})
 

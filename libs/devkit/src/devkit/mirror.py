@@ -44,6 +44,11 @@ class Mirror:
             self.objects[key] = change["object"]
 
 
+def version_in(cursor: str | None) -> int:
+    """Return the counter in a cursor, 0 for none; clients have no need to know it."""
+    return int(cursor.rpartition(".")[2]) if cursor else 0
+
+
 async def everything(client: AsyncClient) -> dict[tuple[str, str], dict[str, Any]]:
     """Return what a mirror has to hold, as the server lists it."""
     found = {}

@@ -120,14 +120,14 @@ class InvalidCursorError(ServiceError):
 
 
 class ResyncRequiredError(ServiceError):
-    """The cursor is older than the tombstones that would have to be told of."""
+    """The cursor is older than the tombstones to tell of, or of another epoch of the account."""
 
     status: ClassVar[int] = 410
     code: ClassVar[str] = "resync_required"
     title: ClassVar[str] = "Resync required"
 
     def __init__(self) -> None:
-        super().__init__("This cursor is too old to tell what is gone since: sync without one.")
+        super().__init__("This cursor is too old to tell what changed since: sync without one.")
 
 
 class TooManyStreamsError(ServiceError):

@@ -11,6 +11,14 @@ from devkit.errors import DevkitError
 _DATABASE, _ROLE = "taskgate", "taskgate"
 _NEW = "taskgate_restored"
 _IN_POSTGRES = ("exec", "-T", "postgres")
+# What was written since the backup is gone, and its numbers are given again: no cursor from
+# before may count. A backup from before there were epochs gets them when it is migrated.
+NEW_EPOCHS = """
+DO $$ BEGIN
+  UPDATE account SET epoch = DEFAULT;
+EXCEPTION WHEN undefined_column OR undefined_table THEN NULL;
+END $$
+"""
 
 
 def backup(arguments: Sequence[str]) -> None:
@@ -48,6 +56,7 @@ def restore(arguments: Sequence[str]) -> None:
     try:
         with Path(arguments[0]).open("rb") as file:
             compose(*_IN_POSTGRES, *load, f"--role={_ROLE}", f"--dbname={_NEW}", stdin=file)
+        _sql(NEW_EPOCHS, database=_NEW)
     except DevkitError:
         _sql(f"DROP DATABASE {_NEW}")
         raise
@@ -61,7 +70,7 @@ def restore(arguments: Sequence[str]) -> None:
     print(f"taskgate: restored {arguments[0]}")
 
 
-def _sql(*statements: str) -> None:
+def _sql(*statements: str, database: str = "postgres") -> None:
     commands = [f"--command={statement}" for statement in statements]
-    connect = ("psql", "--username=postgres", "--dbname=postgres", "--quiet")
+    connect = ("psql", "--username=postgres", f"--dbname={database}", "--quiet")
     compose(*_IN_POSTGRES, *connect, "--set=ON_ERROR_STOP=1", *commands)

@@ -59,8 +59,8 @@ class StrictRoute(APIRoute):
 def _tell(request: Request, response: Response) -> None:
     """Tell what was written: on the answer, and to the user's open streams."""
     writing = writing_for(request)
-    if writing is not None and writing.writes.last is not None:
-        response.headers[_SYNC_CURSOR] = str(writing.writes.last)
+    if writing is not None and writing.writes.cursor is not None:
+        response.headers[_SYNC_CURSOR] = str(writing.writes.cursor)
         user_id: str = request.state.user_id
         resources(request).events.announce(user_id, *writing)
 

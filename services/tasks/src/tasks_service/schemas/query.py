@@ -37,8 +37,6 @@ def _id_or_none(value: object) -> object:
 IdOrNone = Annotated[UUID | Literal["none"], BeforeValidator(_id_or_none)]
 QueryBool = Annotated[bool, BeforeValidator(_true_or_false)]
 
-
-MinCursor = Annotated[int, Field(ge=0, le=10**18)]
 MIN_CURSOR = "An `X-Sync-Cursor`: the answer includes every write up to it."
 
 
@@ -49,7 +47,7 @@ class PageQuery(QueryParameters):
     cursor: str | None = Field(
         default=None, description="`next_cursor` of the page before, with the same query."
     )
-    min_cursor: MinCursor | None = Field(default=None, description=MIN_CURSOR)
+    min_cursor: str | None = Field(default=None, description=MIN_CURSOR)
 
     def filters(self) -> str:
         """Return all but the page, as text: what a cursor is bound to."""

@@ -7,14 +7,14 @@ from pydantic import BaseModel, Field
 
 from tasks_service.priority import Priority
 from tasks_service.schemas.fields import TimeZone
-from tasks_service.schemas.query import MIN_CURSOR, MinCursor, QueryParameters
+from tasks_service.schemas.query import MIN_CURSOR, QueryParameters
 
 
 class StatsQuery(QueryParameters):
     """Where the user is."""
 
     time_zone: TimeZone = Field(default="UTC", description="IANA name of the zone of the days.")
-    min_cursor: MinCursor | None = Field(default=None, description=MIN_CURSOR)
+    min_cursor: str | None = Field(default=None, description=MIN_CURSOR)
 
 
 class ListStats(BaseModel):

@@ -71,7 +71,7 @@ class SyncPage(BaseModel):
     """Some changes, oldest first, and from where to ask for the next ones."""
 
     changes: list[AnyChange]
-    cursor: str = Field(description="A number once `has_more` is false, opaque before.")
+    cursor: str
     has_more: bool
 
 

@@ -12,18 +12,18 @@ from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
 from sqlmodel import col
 
 from service_kit.clock import utc_now
-from tasks_service.errors import InvalidCursorError
 from tasks_service.models import Account, Task
 from tasks_service.reads import Query, Reads
+from tasks_service.services.sync_cursor import NOTHING, SyncCursor
 
 # So many go in one statement: what hangs on a task goes with it, and time is limited.
 _AT_ONCE = 2000
 
 _WRITES = "writes"
-_LAST_VERSION = select(col(Account.last_version)).where(
+_LAST = select(col(Account.epoch), col(Account.last_version)).where(
     col(Account.user_id) == bindparam("user_id", type_=String())
 )
-_LAST_VERSION_READ = Query(_LAST_VERSION)
+_LAST_READ = Query(_LAST)
 
 
 class Stamp(NamedTuple):
@@ -37,16 +37,25 @@ class Stamp(NamedTuple):
 class Writes:
     """The versions a session has taken and kept; `last` is the user's counter, if it is known.
 
-    `first` is None while there are none.
+    `first` is None while there are none. They are of the account's `epoch`.
     """
 
     first: int | None = None
     last: int | None = None
+    epoch: str | None = None
 
-    def take(self, version: int) -> None:
+    @property
+    def cursor(self) -> SyncCursor | None:
+        """Where the user's writes have come to, if that is known."""
+        if self.last is None:
+            return None
+        # The account itself may have been given back.
+        return SyncCursor.at(self.epoch, self.last) if self.last else NOTHING
+
+    def take(self, epoch: str, version: int) -> None:
         """Count a version in."""
         self.first = self.first or version
-        self.last = version
+        self.epoch, self.last = epoch, version
 
     def give_back(self) -> None:
         """Count the last version out: its transaction was rolled back."""
@@ -104,44 +113,45 @@ async def next_versions(
                 "last_version": func.greatest(col(Account.last_version), above) + count,
                 "updated_at": later,
             },
-        ).returning(col(Account.last_version), col(Account.updated_at))
+        ).returning(col(Account.epoch), col(Account.last_version), col(Account.updated_at))
     )
-    stamp = Stamp(*result.one())
-    writes_of(session).take(stamp.version)
-    return stamp
+    epoch, version, at = result.one()
+    writes_of(session).take(epoch, version)
+    return Stamp(version, at)
 
 
-async def last_version(session: AsyncSession, user_id: str) -> int:
-    """Return where the user's writes stand; 0 before the first."""
-    return await session.scalar(_LAST_VERSION, {"user_id": user_id}) or 0
+async def last_cursor(session: AsyncSession, user_id: str) -> SyncCursor:
+    """Return where the user's writes stand."""
+    row = (await session.execute(_LAST, {"user_id": user_id})).one_or_none()
+    return SyncCursor.at(*row) if row else NOTHING
 
 
-async def last_versions(session: AsyncSession, user_ids: Sequence[str]) -> dict[str, int]:
+async def last_cursors(session: AsyncSession, user_ids: Sequence[str]) -> dict[str, SyncCursor]:
     """Return where the writes of some users stand; without those who never wrote."""
     found = await session.execute(
-        select(col(Account.user_id), col(Account.last_version)).where(
+        select(col(Account.user_id), col(Account.epoch), col(Account.last_version)).where(
             col(Account.user_id) == any_(literal(list(user_ids), ARRAY(String)))
         )
     )
-    return {row.user_id: row.last_version for row in found}
+    return {user_id: SyncCursor.at(epoch, version) for user_id, epoch, version in found}
 
 
-async def require_cursor(session: AsyncSession, user_id: str, cursor: int | None) -> None:
-    """Return if the user's writes have come to this cursor. Raises `InvalidCursorError`."""
+async def require_cursor(session: AsyncSession, user_id: str, cursor: str | None) -> None:
+    """Return if the user's writes have come to this cursor.
+
+    Raises `InvalidCursorError`, and `ResyncRequiredError` for one of another epoch.
+    """
     if cursor is not None:
-        _require(await last_version(session, user_id), cursor)
+        wanted = SyncCursor.parse(cursor)
+        wanted.require_known(await last_cursor(session, user_id))
 
 
-async def require_cursor_read(reads: Reads, user_id: str, cursor: int | None) -> None:
+async def require_cursor_read(reads: Reads, user_id: str, cursor: str | None) -> None:
     """Do the same as `require_cursor`."""
     if cursor is not None:
-        row = await reads.row(_LAST_VERSION_READ, {"user_id": user_id})
-        _require(row and row["last_version"], cursor)
-
-
-def _require(last: int | None, cursor: int) -> None:
-    if (last or 0) < cursor:
-        raise InvalidCursorError("no write of yours has come to this one")
+        wanted = SyncCursor.parse(cursor)
+        row = await reads.row(_LAST_READ, {"user_id": user_id})
+        wanted.require_known(SyncCursor.at(*row) if row else NOTHING)
 
 
 async def delete_account(session: AsyncSession, user_id: str) -> None:

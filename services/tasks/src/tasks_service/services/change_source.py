@@ -4,7 +4,7 @@ import asyncio
 
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
-from tasks_service.services.account import last_version
+from tasks_service.services.account import last_cursor
 from tasks_service.services.sync import Changes, read_changes
 from tasks_service.services.sync_cursor import SyncCursor
 
@@ -26,7 +26,7 @@ class ChangeSource:
         async with self._turns, self._sessions() as session:
             return await read_changes(session, self._user_id, cursor, _PAGE)
 
-    async def last(self) -> int:
+    async def last(self) -> SyncCursor:
         """Return where the user's writes stand."""
         async with self._turns, self._sessions() as session:
-            return await last_version(session, self._user_id)
+            return await last_cursor(session, self._user_id)

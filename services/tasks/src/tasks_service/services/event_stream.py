@@ -10,7 +10,7 @@ from tasks_service.database_failures import DATABASE_ERRORS
 from tasks_service.errors import InvalidCursorError, ResyncRequiredError
 from tasks_service.services.change_feed import ChangeFeed, cursor_event
 from tasks_service.services.change_source import ChangeSource
-from tasks_service.services.sync_cursor import SyncCursor
+from tasks_service.services.sync_cursor import NOTHING, SyncCursor
 
 _RETRY_SECONDS = 1.0
 
@@ -29,7 +29,7 @@ class EventStream:
         self._feed = feed
         self._source = source
         self._on_close = on_close
-        self._known = SyncCursor.at(0)
+        self._known = NOTHING
         self._catching_up = True
         self._announced = False
         self._first = b""
@@ -51,10 +51,10 @@ class EventStream:
         if first:
             return first
         if not self._catching_up:
-            kept = self._feed.after(self._known.version)
+            kept = self._feed.after(self._known)
             if kept is not None:
                 if kept:
-                    self._known = SyncCursor.at(kept[-1][0])
+                    self._known = kept[-1][0]
                 return b"".join(events for _, events in kept)
             self._catching_up = True
         while not self.over:
@@ -93,16 +93,15 @@ class EventStream:
         except (InvalidCursorError, ResyncRequiredError):
             return self._arrive("resync_required", await self._source.last())
         self._known = page.cursor
-        encoded = self._feed.encode(page.changes, whole=not page.has_more)
-        events = b"".join(each for _, each in encoded)
+        events = b"".join(each for _, each in self._feed.encode(page))
         if page.has_more:
             return events
         return events + self._arrive(None if self._announced else "ready", page.last)
 
-    def _arrive(self, event: str | None, version: int) -> bytes:
-        """Follow the feed from a version on."""
-        self._known = SyncCursor.at(version)
+    def _arrive(self, event: str | None, at: SyncCursor) -> bytes:
+        """Follow the feed from where the user's writes stand."""
+        self._known = at
         self._catching_up = False
         self._announced = True
-        self._feed.begin(version)
-        return cursor_event(event, version) if event else b""
+        self._feed.begin(at)
+        return cursor_event(event, at) if event else b""

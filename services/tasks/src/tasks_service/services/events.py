@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from tasks_service.database_failures import DATABASE_ERRORS
 from tasks_service.errors import TooManyStreamsError
-from tasks_service.services.account import Writes, last_versions
+from tasks_service.services.account import Writes, last_cursors
 from tasks_service.services.change_feed import ChangeFeed
 from tasks_service.services.change_source import ChangeSource
 from tasks_service.services.event_stream import EventStream
@@ -91,7 +91,7 @@ class Events:
         """Let every stream of the user know of writes that are committed."""
         if writes.first is None or writes.last is None:
             return
-        notice = Notice(user_key(user_id), writes.first, writes.last, client_id)
+        notice = Notice(user_key(user_id), writes.first, writes.last, client_id, writes.epoch)
         self._hear(notice)
         self._notices.tell(notice)
 
@@ -127,8 +127,9 @@ class Events:
         if followed is None:
             return
         if notice.client_id is not None:
-            followed.feed.remember(range(notice.first, notice.last + 1), notice.client_id)
-        followed.feed.notice(notice.last)
+            versions = range(notice.first, notice.last + 1)
+            followed.feed.remember(notice.epoch, versions, notice.client_id)
+        followed.feed.notice(notice.epoch, notice.last)
 
     async def _look_forever(self) -> None:
         looked, heard = 0.0, True
@@ -155,8 +156,8 @@ class Events:
         users = [followed.user_id for followed in self._followed.values()]
         for start in range(0, len(users), _USERS_AT_ONCE):
             async with self._turns, self._sessions() as session:
-                found = await last_versions(session, users[start : start + _USERS_AT_ONCE])
-            for user_id, version in found.items():
+                found = await last_cursors(session, users[start : start + _USERS_AT_ONCE])
+            for user_id, cursor in found.items():
                 followed = self._followed.get(user_key(user_id))
                 if followed is not None:
-                    followed.feed.notice(version)
+                    followed.feed.notice(cursor.epoch, cursor.version)

@@ -10,7 +10,7 @@ from sqlmodel import col
 
 from service_kit.clock import utc_now
 from tasks_service.errors import IdempotencyKeyInUseError, IdempotencyKeyReusedError
-from tasks_service.models import IdempotencyKey
+from tasks_service.models import Account, IdempotencyKey
 from tasks_service.models.base import utc_time
 from tasks_service.schemas.task import WrittenTask
 from tasks_service.services.account import writes_of
@@ -39,11 +39,14 @@ async def find_answer(session: AsyncSession, request: KeyedRequest) -> WrittenTa
     # A statement of its own: one sent with the lock would not see what its last holder wrote.
     result = await session.execute(
         select(
+            col(Account.epoch),
             col(IdempotencyKey.task_id),
             col(IdempotencyKey.task_version),
             col(IdempotencyKey.answer),
             col(IdempotencyKey.body_hash),
-        ).where(
+        )
+        .join(Account, col(Account.user_id) == col(IdempotencyKey.user_id))
+        .where(
             col(IdempotencyKey.user_id) == request.user_id,
             col(IdempotencyKey.route) == request.route,
             col(IdempotencyKey.key) == request.key,
@@ -53,10 +56,11 @@ async def find_answer(session: AsyncSession, request: KeyedRequest) -> WrittenTa
     row = result.one_or_none()
     if row is None:
         return None
-    task_id, version, answer, body_hash = row
+    epoch, task_id, version, answer, body_hash = row
     if body_hash != _body_hash(request):
         raise IdempotencyKeyReusedError
-    writes_of(session).last = version
+    writes = writes_of(session)
+    writes.epoch, writes.last = epoch, version
     return WrittenTask(task_id, version, answer)
 
 

@@ -68,7 +68,7 @@ class PageRequest(NamedTuple):
     bound: str
     limit: int
     cursor: str | None
-    min_cursor: int | None
+    min_cursor: str | None
 
     @classmethod
     def of(cls, user_id: str, bound: str, query: PageQuery) -> Self:

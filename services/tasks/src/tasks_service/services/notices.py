@@ -29,12 +29,16 @@ _logger = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """That a user, known by `user_key`, took these versions; `client_id` as the writer said."""
+    """That a user, known by `user_key`, took these versions; `client_id` as the writer said.
+
+    The release before told no `epoch`.
+    """
 
     user: str
     first: int
     last: int
     client_id: str | None
+    epoch: str | None = None
 
 
 _NOTICES = TypeAdapter(Notice)

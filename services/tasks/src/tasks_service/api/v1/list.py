@@ -17,6 +17,7 @@ from tasks_service.errors import (
     InvalidCursorError,
     ListNotFoundError,
     PreconditionFailedError,
+    ResyncRequiredError,
     UnsupportedMediaTypeError,
 )
 from tasks_service.schemas.list import (
@@ -42,7 +43,7 @@ router = APIRouter(
 )
 
 
-@router.get("", response_model=ListPage, responses=problem(InvalidCursorError))
+@router.get("", response_model=ListPage, responses=problem(InvalidCursorError, ResyncRequiredError))
 async def list_lists(
     query: Annotated[ListQuery, Query()],
     user_id: CurrentUserId,

@@ -10,7 +10,7 @@ from tasks_service.api.answers import json_answer
 from tasks_service.dependencies.identity import CurrentUserId
 from tasks_service.dependencies.resources import DatabaseReads
 from tasks_service.dependencies.strict_route import StrictRoute
-from tasks_service.errors import DatabaseUnavailableError, InvalidCursorError
+from tasks_service.errors import DatabaseUnavailableError, InvalidCursorError, ResyncRequiredError
 from tasks_service.schemas.stats import Stats, StatsQuery
 from tasks_service.services import stats as stats_service
 
@@ -22,7 +22,7 @@ router = APIRouter(
 )
 
 
-@router.get("", response_model=Stats, responses=problem(InvalidCursorError))
+@router.get("", response_model=Stats, responses=problem(InvalidCursorError, ResyncRequiredError))
 async def get_stats(
     query: Annotated[StatsQuery, Query()], user_id: CurrentUserId, reads: DatabaseReads
 ) -> Response:

@@ -14,6 +14,7 @@ from tasks_service.dependencies.strict_route import StrictRoute
 from tasks_service.errors import (
     DatabaseUnavailableError,
     InvalidCursorError,
+    ResyncRequiredError,
     TagNotFoundError,
     UnsupportedMediaTypeError,
 )
@@ -29,7 +30,7 @@ router = APIRouter(
 )
 
 
-@router.get("", response_model=TagPage, responses=problem(InvalidCursorError))
+@router.get("", response_model=TagPage, responses=problem(InvalidCursorError, ResyncRequiredError))
 async def list_tags(
     query: Annotated[PageQuery, Query()],
     user_id: CurrentUserId,

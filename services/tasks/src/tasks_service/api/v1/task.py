@@ -31,6 +31,7 @@ from tasks_service.errors import (
     NotRecurringError,
     PreconditionFailedError,
     PreconditionRequiredError,
+    ResyncRequiredError,
     TaskNotFoundError,
     UnsupportedMediaTypeError,
 )
@@ -61,7 +62,11 @@ router = APIRouter(
 )
 
 
-@router.get("", response_model=TaskPage | TaskView, responses=problem(InvalidCursorError))
+@router.get(
+    "",
+    response_model=TaskPage | TaskView,
+    responses=problem(InvalidCursorError, ResyncRequiredError),
+)
 @lean
 async def list_tasks(
     query: Annotated[TaskQuery, Query()],
@@ -205,7 +210,7 @@ async def skip_task(
 @router.get(
     "/{task_id}/completions",
     response_model=CompletionPage,
-    responses=problem(TaskNotFoundError, InvalidCursorError),
+    responses=problem(TaskNotFoundError, InvalidCursorError, ResyncRequiredError),
 )
 async def list_completions(
     task_id: UUID,

@@ -16,6 +16,7 @@ from tasks_service.errors import (
     DatabaseUnavailableError,
     InvalidCursorError,
     ListNotFoundError,
+    ResyncRequiredError,
     TaskNotFoundError,
 )
 from tasks_service.schemas.list import ListPage
@@ -31,7 +32,7 @@ router = APIRouter(
 )
 
 
-@router.get("", response_model=TaskPage, responses=problem(InvalidCursorError))
+@router.get("", response_model=TaskPage, responses=problem(InvalidCursorError, ResyncRequiredError))
 async def list_trash(
     query: Annotated[PageQuery, Query()],
     user_id: CurrentUserId,
@@ -48,7 +49,9 @@ async def empty_trash(user_id: CurrentUserId, session: DatabaseSession) -> None:
     await trash_service.empty_trash(session, user_id)
 
 
-@router.get("/lists", response_model=ListPage, responses=problem(InvalidCursorError))
+@router.get(
+    "/lists", response_model=ListPage, responses=problem(InvalidCursorError, ResyncRequiredError)
+)
 async def list_deleted_lists(
     query: Annotated[PageQuery, Query()],
     user_id: CurrentUserId,
