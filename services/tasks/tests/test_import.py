@@ -25,6 +25,20 @@ async def send_csv(user: AsyncClient, *lines: str, **options: Any) -> Response:
     return await user.post(IMPORT, content=content, headers=headers, **options)
 
 
+@pytest.mark.spec("LIMIT-9")
+@pytest.mark.parametrize(
+    ("size", "cost"), [(1, 1), (32 * 1024, 1), (32 * 1024 + 1, 2), (100 * 1024, 4)]
+)
+async def test_an_import_tells_the_gateway_what_it_cost_taken_or_not(
+    alice: AsyncClient, size: int, cost: int
+) -> None:
+    bad = await alice.post(IMPORT, content="x" * size, headers=CSV)
+    good = await alice.post(IMPORT, content="title".ljust(size, "\n"), headers=CSV)
+
+    assert (bad.status_code, good.status_code) == (422, 200)
+    assert [answer.headers["x-request-cost"] for answer in (bad, good)] == [str(cost)] * 2
+
+
 async def export(user: AsyncClient) -> Any:
     return (await user.get(EXPORT)).json()
 

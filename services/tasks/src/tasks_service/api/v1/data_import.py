@@ -1,5 +1,6 @@
 """`/api/v1/import`."""
 
+import math
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
@@ -7,6 +8,7 @@ from fastapi import APIRouter, Query, Response
 from service_kit.errors import MalformedJsonError, ValidationFailedError, problem
 from service_kit.identity import InvalidIdentityError
 from tasks_service.api.answers import json_answer
+from tasks_service.api.cost import costing
 from tasks_service.dependencies.identity import CurrentUserId
 from tasks_service.dependencies.import_file import ImportedFile
 from tasks_service.dependencies.preconditions import IdempotencyKey
@@ -24,6 +26,8 @@ from tasks_service.errors import (
 from tasks_service.schemas.data_import import ImportQuery, ImportResult
 from tasks_service.services import data_import as import_service
 
+# About a hundred tasks of an export: each costs far less than a request of its own.
+_CHARGED_BYTES = 32 * 1024
 _DOCUMENT = {"schema": {"$ref": "#/components/schemas/ExportDocument"}}
 _BODY = {
     "required": True,
@@ -63,6 +67,8 @@ async def import_data(
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Add what a file holds to what the caller has, or say what is wrong and add nothing."""
-    return json_answer(
-        await import_service.import_once(session, user_id, file, query.ids, idempotency_key)
-    )
+    with costing(max(1, math.ceil(len(file.content) / _CHARGED_BYTES))) as cost:
+        result = await import_service.import_once(
+            session, user_id, file, query.ids, idempotency_key
+        )
+        return json_answer(result, headers=cost)
