@@ -188,6 +188,22 @@ async def test_who_is_writing_is_passed_over_and_nobody_waits(
 
 
 @pytest.mark.spec("DATA-24")
+async def test_the_tombstones_of_who_is_writing_are_passed_over_and_nobody_waits(
+    app: FastAPI, alice: AsyncClient, mallory: AsyncClient, session: AsyncSession
+) -> None:
+    for user in (alice, mallory):
+        await trash(user)
+        await user.delete("/api/v1/trash")
+        await age(app, user)
+    lock = text("UPDATE account SET last_version = last_version WHERE user_id = :user")
+    async with app.state.resources.database.engine.begin() as writer, asyncio.timeout(5):
+        await writer.execute(lock, {"user": alice.headers["X-User-Id"]})
+
+        assert await do(session, TOMBSTONES) == [1]
+    assert await do(session, TOMBSTONES) == [1]
+
+
+@pytest.mark.spec("DATA-24")
 async def test_a_key_that_another_process_removes_is_passed_over(
     app: FastAPI, alice: AsyncClient, mallory: AsyncClient, session: AsyncSession
 ) -> None:

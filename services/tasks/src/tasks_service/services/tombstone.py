@@ -16,15 +16,19 @@ _KEY: dict[str, Any] = {"user_id": String, "version": BigInteger, "kind": Text, 
 async def purge_tombstones(session: AsyncSession, before: datetime, limit: int) -> int:
     """Remove the oldest tombstones of all users made before then, `limit` at most.
 
-    Returns how many; cursors that would need them are too old from then on.
+    Returns how many, 0 if all that are left are of users who are writing at this moment; cursors
+    that would need them are too old from then on.
     """
     async with session.begin():
         columns = [Tombstone.__table__.c[name] for name in _KEY]  # type: ignore[attr-defined]
         oldest = (
             select(*columns)
+            .join(Account, col(Account.user_id) == col(Tombstone.user_id))
             .where(col(Tombstone.created_at) < before)
             .order_by(col(Tombstone.created_at))
             .limit(limit)
+            # Whoever waited here would hold up the users it has by then.
+            .with_for_update(of=Account, skip_locked=True, key_share=True)
         )
         keys = (await session.execute(oldest)).all()
         if not keys:
@@ -44,14 +48,6 @@ async def purge_tombstones(session: AsyncSession, before: datetime, limit: int) 
 
 
 async def _raise_oldest_cursors(session: AsyncSession, newest: dict[str, int]) -> None:
-    # In one order, as whoever else removes tombstones locks them; before the tombstones, as
-    # whoever removes the account does.
-    await session.execute(
-        select(col(Account.user_id))
-        .where(col(Account.user_id).in_(newest))
-        .order_by(col(Account.user_id))
-        .with_for_update(key_share=True)
-    )
     given = _unnested(
         {
             "user_id": literal(list(newest), ARRAY(String)),
