@@ -23,7 +23,8 @@ FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
-EXPOSED = ("etag", "location", "ratelimit", "ratelimit-policy", "x-request-id")
+OF_A_WRITE = ("etag", "location", "ratelimit", "ratelimit-policy", "x-request-id", "x-sync-cursor")
+EXPOSED = (*OF_A_WRITE, "content-disposition")
 PAGE = """<!doctype html><title>A frontend</title><script type="module">
 const { url, token, cookie, exposed } = CONFIG;
 const bearer = { Authorization: `Bearer ${token}`, "Content-Type": "application/json" };
@@ -42,6 +43,7 @@ const post = { method: "POST", body };
 const results = {
   read: await attempt("/api/v1/me", { headers: bearer }),
   written: await attempt("/api/v1/tasks", { ...post, headers: bearer }),
+  exported: await attempt("/api/v1/export", { headers: bearer }),
   refused: await attempt("/api/v1/me", { headers: { Authorization: "Bearer x" } }),
   without: await attempt("/api/v1/me", { credentials: "omit" }),
   byCookie: await attempt("/api/v1/me", { credentials: "include" }),
@@ -139,7 +141,8 @@ async def test_a_page_may_do_what_its_origin_may(
     assert (listed["read"]["status"], listed["read"]["body"]["user_id"]) == (200, "ada")
     assert limits <= set(listed["read"]["exposed"])
     assert listed["written"]["status"] == 201
-    assert set(listed["written"]["exposed"]) == set(EXPOSED)
+    assert set(listed["written"]["exposed"]) == set(OF_A_WRITE)
+    assert "content-disposition" in listed["exported"]["exposed"]
     assert (listed["refused"]["status"], listed["refused"]["body"]["code"]) == (
         401,
         "token_invalid",

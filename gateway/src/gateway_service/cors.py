@@ -12,7 +12,10 @@ from gateway_service.upstream.request import Header
 from service_kit.errors import MethodNotAllowedError, problem_response
 from service_kit.hardening import DATA_POLICY, HARDENING, POLICY_HEADER
 
-_EXPOSED = b"ETag, Location, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id, X-Sync-Cursor"
+_EXPOSED = (
+    b"Content-Disposition, ETag, Location, RateLimit, RateLimit-Policy, Retry-After,"
+    b" X-Request-Id, X-Sync-Cursor"
+)
 _METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 _DATA_PREFIX = "/api/"
 # Caches must not give one page's answer to another, or to none (Fetch standard, CORS and caches).
