@@ -1,6 +1,7 @@
 import asyncio
 import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -83,6 +84,20 @@ async def read_head(reader: asyncio.StreamReader) -> bytes:
     assert length is not None
     await reader.readexactly(int(length[1]))
     return head
+
+
+@pytest.mark.spec("EDGE-7")
+async def test_a_connection_is_given_up_when_nothing_is_taken_for_half_a_minute(
+    kettle: Kettle,
+) -> None:
+    _, writer = await kettle.connect()
+    await until(lambda: bool(kettle.server.server_state.connections))
+    (connection,) = kettle.server.server_state.connections
+
+    accepted = connection.transport.get_extra_info("socket")
+
+    assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 30_000
+    writer.close()
 
 
 @pytest.mark.spec("CON-4")

@@ -8,6 +8,7 @@ import asyncio
 import contextvars
 import math
 import os
+import socket
 
 import structlog
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
@@ -31,6 +32,7 @@ BODY_SECONDS = 120.0
 # What framing a byte of the body may bring with it: a chunk of one byte has five.
 _FRAMING_PER_BYTE = 8
 _LINGER_SECONDS = 2.0
+_UNTAKEN_SECONDS = 30
 _VERSIONS = frozenset(("1.0", "1.1"))
 _FORMS = (b"/", b"http://", b"https://")
 _DEFAULT_URL = ServiceSettings.model_fields["public_url"].default
@@ -43,6 +45,22 @@ class _Trailers(list[tuple[bytes, bytes]]):
 
     def append(self, _trailer: tuple[bytes, bytes]) -> None:
         """Drop it."""
+
+
+def _give_up_on_vanished(transport: asyncio.Transport) -> None:
+    """Have the system close a connection whose other end takes nothing that is sent.
+
+    By itself TCP goes on for a quarter of an hour when a client vanishes without a word, and for
+    ever when it is there but reads no further.
+    """
+    connection = transport.get_extra_info("socket")
+    if connection is None or connection.family not in {socket.AF_INET, socket.AF_INET6}:
+        return
+    # Only Linux has it; elsewhere an idle client that has vanished is at least found some time.
+    if (option := getattr(socket, "TCP_USER_TIMEOUT", None)) is not None:
+        connection.setsockopt(socket.IPPROTO_TCP, option, _UNTAKEN_SECONDS * 1000)
+    else:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
 
 
 class GuardedProtocol(HttpToolsProtocol):
@@ -63,6 +81,7 @@ class GuardedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to count the time."""
         super().connection_made(transport)
+        _give_up_on_vanished(transport)
         self._begin()
 
     def connection_lost(self, exc: Exception | None) -> None:
