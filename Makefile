@@ -98,7 +98,7 @@ test-browser: $(READY) ## Run the tests in a real browser; they need chromium on
 fuzz: $(READY) ## Try every operation at length, with schemathesis; EXAMPLES=100 of each
 	@exec $(PY) -m devkit.fuzzing $(EXAMPLES)
 
-.PHONY: bench bench-auth bench-growth bench-limits bench-overload bench-streaming bench-sync bench-tasks
+.PHONY: bench bench-auth bench-growth bench-limits bench-overload bench-streaming bench-streams bench-sync bench-tasks
 bench: $(READY) ## Measure Taskgate beside its peers; needs nginx, haproxy and wrk
 	@exec $(PY) -m benchmarks.system
 
@@ -122,6 +122,9 @@ bench-sync: $(READY) ## Cut a client's events at random while others write; WRIT
 
 bench-streaming: $(READY) ## Measure what a long answer costs the gateway; MEGABYTES=1024
 	@exec $(PY) benchmarks/streaming.py $(MEGABYTES)
+
+bench-streams: $(READY) ## Measure what idle event streams cost; STREAMS=2000
+	@exec $(PY) -m benchmarks.streams $(STREAMS)
 
 .PHONY: check lint format types imports specs
 check: lint types imports specs test ## Check everything, as CI does
