@@ -13,7 +13,6 @@ from devkit.ports import free_port
 from devkit.process import inherited_environment
 from devkit.pytest_plugin import CreateDatabase
 from devkit.readiness import answers_http
-from devkit.services import uvicorn
 
 LIMIT = 60
 PACKAGES = {
@@ -59,7 +58,9 @@ async def _start(command: list[str], environment: Mapping[str, str]) -> asyncio.
 async def _running(
     service: str, port: int, environment: Mapping[str, str]
 ) -> AsyncIterator[asyncio.subprocess.Process]:
-    process = await _start(uvicorn(f"{PACKAGES[service]}.main:create_app", port), environment)
+    factory = f"{PACKAGES[service]}.main:create_app"
+    command = [sys.executable, "-m", "uvicorn", "--factory", factory, "--port", str(port)]
+    process = await _start(command, environment)
     try:
         yield process
     finally:

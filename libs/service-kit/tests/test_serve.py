@@ -162,6 +162,36 @@ async def test_a_connection_nobody_uses_keeps_a_stopping_server_only_so_long(
     writer.close()
 
 
+@pytest.mark.spec("RUN-13")
+async def test_an_interrupted_server_does_not_wait_for_a_connection_nobody_uses(
+    kettle: Kettle,
+) -> None:
+    kettle.server.config.timeout_keep_alive = 1_000
+    reader, writer = await kettle.connect()
+    writer.write(PLAIN)
+    await read_head(reader)
+
+    kettle.server.handle_exit(signal.SIGINT, None)
+
+    await kettle.serving
+    assert await reader.read() == b""
+    writer.close()
+
+
+@pytest.mark.spec("RUN-13")
+async def test_an_interrupted_server_answers_what_it_has_begun(kettle: Kettle) -> None:
+    reader, writer = await kettle.connect()
+    writer.write(HELD)
+    await kettle.asked.wait()
+
+    kettle.server.handle_exit(signal.SIGINT, None)
+    await until(lambda: not kettle.server.servers[0].is_serving())
+    kettle.held.set()
+
+    assert b"connection: close" in await read_head(reader)
+    writer.close()
+
+
 @pytest.mark.spec("CON-21")
 async def test_a_server_that_will_stop_serves_on_but_is_not_ready(kettle: Kettle) -> None:
     kettle.app = ServiceApi(title="kettle", description="For the tests of the kit.")

@@ -16,7 +16,7 @@ from devkit.ports import free_port
 
 LIMIT = 60
 APP = """
-import asyncio, os, pathlib
+import asyncio, gc, os, pathlib
 from service_kit.api import ServiceApi
 from service_kit.metrics import Metrics
 
@@ -27,6 +27,10 @@ def create_app():
     @app.get("/pid")
     async def get_pid() -> int:
         return os.getpid()
+
+    @app.get("/garbage")
+    async def get_garbage() -> list[int]:
+        return [gc.get_freeze_count(), gc.get_threshold()[0]]
 
     @app.get("/held")
     async def get_held() -> int:
@@ -49,14 +53,14 @@ class Kettles:
         self._folder = folder
         self.parent: asyncio.subprocess.Process
 
-    async def start(self, factory: str = "create_app") -> None:
+    async def start(self, factory: str = "create_app", workers: int = 2) -> None:
         self.parent = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "service_kit.serve", f"kettles:{factory}"),
             *("--workers-from", "KETTLE_WORKERS", "--host", "127.0.0.1", "--port", str(self.port)),
             env={
                 **os.environ,
                 "PYTHONPATH": str(self._folder),
-                "KETTLE_WORKERS": "2",
+                "KETTLE_WORKERS": str(workers),
                 "METRICS_PORT": str(self.metrics_port),
                 "FIFO": str(self.fifo),
             },
@@ -68,10 +72,10 @@ class Kettles:
         async with httpx.AsyncClient(trust_env=False, timeout=LIMIT) as client:
             return await client.get(f"http://127.0.0.1:{self.port}{path}")
 
-    async def pids(self, without: int = 0) -> set[int]:
-        """Ask until two have answered, none of them the one that was there before."""
+    async def pids(self, without: int = 0, number: int = 2) -> set[int]:
+        """Ask until so many have answered, none of them the one that was there before."""
         found: set[int] = set()
-        while len(found) < 2:
+        while len(found) < number:
             try:
                 found.add((await self.get("/pid")).json())
             except httpx.TransportError:
@@ -189,6 +193,33 @@ async def test_workers_that_refuse_to_start_end_the_start_with_their_line(
     assert other_kettles.parent.returncode == 1
     assert "kettle: refusing to start: no water" in said.decode().splitlines()
     assert "Traceback" not in said.decode()
+
+
+@pytest.mark.spec("SPEED-6", "RUN-13")
+async def test_a_process_that_serves_alone_does_not_look_through_its_start_again(
+    other_kettles: Kettles,
+) -> None:
+    await other_kettles.start(workers=1)
+    await other_kettles.pids(number=1)
+
+    kept, objects_a_round = (await other_kettles.get("/garbage")).json()
+    other_kettles.parent.send_signal(signal.SIGINT)
+    _, said = await other_kettles.parent.communicate()
+
+    assert kept > 10_000
+    assert objects_a_round == 50_000
+    assert other_kettles.parent.returncode == -signal.SIGINT
+    assert "Traceback" not in said.decode()
+
+
+@pytest.mark.spec("SPEED-6")
+async def test_workers_do_not_look_through_their_start_again(kettles: Kettles) -> None:
+    await kettles.pids()
+
+    kept, objects_a_round = (await kettles.get("/garbage")).json()
+
+    assert kept > 10_000
+    assert objects_a_round == 50_000
 
 
 def _reads(pid: int, path: Path) -> bool:

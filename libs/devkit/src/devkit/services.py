@@ -1,5 +1,6 @@
 """How the three services of a system are run: their commands, ports and environments."""
 
+import signal
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -141,13 +142,14 @@ class Services:
             **self.extra.get(name, {}),
         }
         factory = f"{package}.main:create_app"
-        workers = next((one for one in _WORKERS if given.get(one, "1") != "1"), None)
+        workers = next((one for one in _WORKERS if one in given), "")
         return Program(
             name=name,
-            command=serve(factory, port, workers) if workers else uvicorn(factory, port),
+            command=serve(factory, port, workers),
             ready=answers_http(port, "/healthz"),
             environment=given,
             before=before,
+            stop_signal=signal.SIGINT,  # It does not wait for idle connections.
         )
 
     def _metrics_port(self, name: str) -> dict[str, str]:
@@ -162,24 +164,14 @@ class Services:
         return {name: self.settings[name] for name in names if self.settings.get(name)}
 
 
-def uvicorn(factory: str, port: int) -> list[str]:
-    """Return the command that serves an app factory on a loopback port."""
-    address = ["--factory", factory, "--host", LOOPBACK, "--port", str(port)]
-    # Whose X-Forwarded-For is believed, the gateway's TRUSTED_PROXIES say.
-    manners = ["--no-server-header", "--no-access-log", "--no-proxy-headers"]
-    # Bounds as in the images; their manner to end, which takes up to 5 s, is spared a developer.
-    edge = ["--http", "service_kit.edge:GuardedProtocol", "--ws", "none"]
-    end = ["--timeout-graceful-shutdown", "10"]
-    return [sys.executable, "-m", "uvicorn", *address, *manners, *edge, *end]
+def serve(factory: str, port: int, workers: str = "") -> list[str]:
+    """Return the command that serves an app factory on a loopback port.
 
-
-def serve(factory: str, port: int, workers: str) -> list[str]:
-    """Return the command that serves with as many processes as the variable `workers` says."""
+    It takes as many processes as the variable `workers` says, or one.
+    """
+    several = ["--workers-from", workers] if workers else []
     address = ["--host", LOOPBACK, "--port", str(port)]
-    return [
-        *(sys.executable, "-m", "service_kit.serve", factory, "--workers-from", workers),
-        *address,
-    ]
+    return [sys.executable, "-m", "service_kit.serve", factory, *several, *address]
 
 
 def url(port: int) -> str:
