@@ -126,6 +126,13 @@ bench-streaming: $(READY) ## Measure what a long answer costs the gateway; MEGAB
 bench-streams: $(READY) ## Measure what idle event streams cost; STREAMS=2000
 	@exec $(PY) -m benchmarks.streams $(STREAMS)
 
+.PHONY: test-faults soak
+test-faults: $(READY) ## Break one part after the other under load; words of names in ARGS="Redis clock"
+	@exec $(PY) benchmarks/faults.py $(ARGS)
+
+soak: $(READY) ## See whether anything grows under load; MINUTES=20
+	@exec $(PY) benchmarks/soak.py $(MINUTES)
+
 .PHONY: check lint format types imports specs
 check: lint types imports specs test ## Check everything, as CI does
 

@@ -1,7 +1,8 @@
 """`python benchmarks/soak.py [MINUTES]`: whether anything grows that should not.
 
 Steady load on a system on loopback. Of each process, with those it started, memory, open files and
-connections are sampled; the exit code is 1 when one of them grows.
+connections are sampled; the exit code is 1 when one of them grows. The table goes to standard
+output and to benchmarks/results/soak.md.
 """
 
 import asyncio
@@ -9,6 +10,7 @@ import signal
 import sys
 import time
 from collections import defaultdict
+from pathlib import Path
 
 import psutil
 
@@ -16,6 +18,7 @@ from devkit.load import load
 from devkit.promises import Growth
 from devkit.stack import Stack, running_stack
 
+RESULTS = Path(__file__).parent / "results" / "soak.md"
 PARTS = ("postgres", "redis", "auth-verifier", "tasks", "gateway")
 KINDS = {"memory": 2**20, "files": 1, "connections": 1}
 SAMPLES = 60
@@ -40,15 +43,26 @@ async def main() -> int:
                     growth = growths[part, kind]
                     growth.kind = kind
                     growth.samples.append(number)
-    print(f"{seen.answered} requests answered, {len(seen.failures)} failed: {dict(seen.kinds)}\n")
-    print("| process | what | first | last | per hour | |\n|---|---|---|---|---|---|")
+    lines = [
+        f"# {seconds / 60:.0f} minutes under load",
+        "",
+        "`make soak`: two workers of gateway and tasks each, 12 users.",
+        "",
+        f"{seen.answered:,} requests answered, {len(seen.failures)} failed: {dict(seen.kinds)}",
+        "",
+        "| process | what | first | last | per hour | |",
+        "|---|---|---|---|---|---|",
+    ]
     for (part, kind), growth in growths.items():
         unit = KINDS[kind]
-        print(
+        lines.append(
             f"| {part} | {kind}{' MiB' if unit > 1 else ''} | {growth.first / unit:.1f} "
             f"| {growth.last / unit:.1f} | {growth.slope(pause) / unit:+.1f} "
             f"| {'GROWS' if growth.grows() else 'steady'} |"
         )
+    report = "\n".join(lines) + "\n"
+    RESULTS.write_text(report, encoding="utf-8")
+    print(report)
     return int(bool(seen.failures) or any(growth.grows() for growth in growths.values()))
 
 

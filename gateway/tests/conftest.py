@@ -23,6 +23,7 @@ from starlette.types import ASGIApp
 
 from gateway_service.main import create_app
 from gateway_service.settings import Settings
+from service_kit.edge import GuardedProtocol
 
 PATIENCE = 20.0
 LOOPBACK = "127.0.0.1"
@@ -46,9 +47,10 @@ class Clock:
 class Part:
     """A service on loopback that a test may stop and start again at its old address."""
 
-    def __init__(self, app: ASGIApp, *, lifespan: str = "off") -> None:
+    def __init__(self, app: ASGIApp, *, lifespan: str = "off", http: Any = "httptools") -> None:
         self._app = app
         self._lifespan = lifespan
+        self._http = http
         self.port = 0
         self._server: QuietServer | None = None
         self._task: asyncio.Task[None]
@@ -63,7 +65,7 @@ class Part:
             host=LOOPBACK,
             port=self.port,
             lifespan=self._lifespan,  # type: ignore[arg-type]  # uvicorn's literals
-            http="httptools",
+            http=self._http,
             proxy_headers=False,
             log_config=None,
         )
@@ -174,7 +176,7 @@ class Gateway(Part):
     """A running gateway and a client that talks to it."""
 
     def __init__(self, app: ASGIApp) -> None:
-        super().__init__(app, lifespan="on")
+        super().__init__(app, lifespan="on", http=GuardedProtocol)
         self.client = httpx.AsyncClient(timeout=PATIENCE, trust_env=False)
 
     async def start(self) -> Self:

@@ -1,6 +1,7 @@
 """What the gateway counts, on a port that no client reaches."""
 
 import re
+import secrets
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from gateway.tests.conftest import Clock, EchoUpstream, Entries, FakeVerifier, MakeGateway
 
 MEMORY_SECONDS = 5
+POLICIES = ("user", "address", "failures")
 Count = Callable[..., float]
 
 
@@ -121,6 +123,33 @@ async def test_refusals_are_counted_by_reason(
     assert [count("taskgate_auth_refusals_total", reason=reason) for reason in reasons] == [
         *(1, 1, 1, 2)
     ]
+
+
+@pytest.mark.spec("OBS-20")
+async def test_what_is_too_much_is_counted_by_the_limit_that_was_used_up(
+    make_gateway: "MakeGateway",
+    verifier: "FakeVerifier",
+    port: int,
+    count: Count,
+    make_token: Callable[..., str],
+) -> None:
+    limits = {f"rate_limit_{name}": 1 for name in POLICIES}
+    gateway = await make_gateway(metrics_port=port, trusted_proxies="127.0.0.1", **limits)
+    # Nobody's address and nobody's id but this test's.
+    unique = secrets.token_hex(2)
+    whence = {"X-Forwarded-For": f"2001:db8:{unique}::1"}
+    before = [count("taskgate_rate_limited_total", policy=name) for name in POLICIES]
+
+    for _ in range(4):
+        await gateway.get("/api/v1/tasks", make_token(unique), headers=whence)
+    for _ in range(3):
+        await gateway.get("/api/v1/tasks", headers=whence)
+    verifier.refuse()
+    for _ in range(2):
+        await gateway.get("/api/v1/tasks", make_token(), headers=whence)
+
+    after = [count("taskgate_rate_limited_total", policy=name) for name in POLICIES]
+    assert (before, after) == ([0, 0, 0], [3, 2, 1])
 
 
 @pytest.mark.spec("AUTH-51", "GW-18")

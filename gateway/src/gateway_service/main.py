@@ -30,6 +30,7 @@ from service_kit.errors import InternalError, problem_response
 from service_kit.health import set_readiness_checks
 from service_kit.logs import configure_logging
 from service_kit.observed import Observed, Observer
+from service_kit.refused import Refused
 from service_kit.settings import load_settings
 from service_kit.shedding import Shedding
 from service_kit.tracing import tracers
@@ -110,7 +111,8 @@ def _surround(gateway: ASGIApp, settings: Settings, observers: Sequence[Observer
     served = Shedding(
         gateway, limit=settings.max_waiting, at_once=_AT_ONCE, public_url=settings.public_url
     )
-    guarded = ServerErrorMiddleware(served, handler=answer_crash)
+    answering = Refused(served, settings.public_url)
+    guarded = ServerErrorMiddleware(answering, handler=answer_crash)
     hsts = (b"strict-transport-security", b"max-age=%d" % settings.hsts_max_age)
     cors = Cors(
         guarded,

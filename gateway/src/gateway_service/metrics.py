@@ -1,6 +1,6 @@
 """What the gateway counts besides what every service does."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from prometheus_client import Counter, Histogram
@@ -33,6 +33,12 @@ class Metrics(metrics.Metrics):
             "taskgate_auth_refusals",
             "Requests let in by nothing they brought, by reason.",
             ["reason"],
+            registry=self.registry,
+        )
+        self._limited = Counter(
+            "taskgate_rate_limited",
+            "Requests refused with 429, by the limit that was used up (user, address, failures).",
+            ["policy"],
             registry=self.registry,
         )
         entries = metrics.gauge(
@@ -70,6 +76,10 @@ class Metrics(metrics.Metrics):
     def count_refusal(self, reason: str) -> None:
         """Count a request that was let in by nothing."""
         self._refusals.labels(reason).inc()
+
+    def limit_counter(self, policy: str) -> Callable[[], None]:
+        """Return what counts a request that a limit refuses; it shows 0 from now on."""
+        return self._limited.labels(policy).inc
 
     def count_failure(self, upstream: str, code: str) -> None:
         """Count a request that a service behind failed."""

@@ -63,7 +63,7 @@ class Parts:
             revocations=self.revocations,
             clock=clock,
         )
-        self.limits = make_limits(settings, link, clock)
+        self.limits = make_limits(settings, link, self.metrics, clock)
         self.authenticator = Authenticator(
             door=_door(settings),
             callers=Callers(

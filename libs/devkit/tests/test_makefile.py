@@ -1,4 +1,5 @@
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -7,6 +8,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[3]
+# In a span or a block of code: "make" is also a word.
+_WRITTEN_TARGET = re.compile(r"(?:`|^    (?:\S+=\S+ )*)make ([a-z][a-z-]*)", re.MULTILINE)
 
 
 @pytest.fixture
@@ -57,6 +60,21 @@ def test_make_alone_explains_every_target(clone: Path) -> None:
     assert done.returncode == 0
     assert told == phony
     assert {"run", "test", "test-e2e", "token", "check", "specs", "lock", "clean"} <= told
+
+
+@pytest.mark.spec("OBS-19")
+def test_every_target_that_is_written_about_is_there(clone: Path) -> None:
+    told = {line.split()[1] for line in _make(clone).stdout.splitlines()}
+
+    folders = ("*.md", "docs/**/*.md", "benchmarks/**/*.md")
+    named = {
+        name
+        for folder in folders
+        for path in ROOT.glob(folder)
+        for name in _WRITTEN_TARGET.findall(path.read_text())
+    }
+    assert {"run", "test-faults", "soak"} <= named
+    assert named - told == set()
 
 
 def test_an_old_python_is_named_in_one_line(clone: Path) -> None:

@@ -7,6 +7,8 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from service_kit import edge
+from service_kit.observed import Observed, Record
+from service_kit.refused import Refused
 from service_kit.serve import DrainingServer, server
 
 LIMIT = 10
@@ -15,10 +17,29 @@ POST = b"POST / HTTP/1.1\r\nHost: edge\r\n"
 CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
 
 
+class Seen:
+    """Who is told of every request."""
+
+    def __init__(self) -> None:
+        self.under_way = 0
+        self.records: list[Record] = []
+
+    def begin(self, _record: Record) -> None:
+        self.under_way += 1
+
+    def end(self, record: Record, _scope: Scope) -> None:
+        self.under_way -= 1
+        self.records.append(record)
+
+    async def aclose(self) -> None:
+        assert self.under_way == 0
+
+
 class Site:
     """An app that tells what reached it, on a server of ours."""
 
     def __init__(self) -> None:
+        self.seen = Seen()
         self.server: DrainingServer
         self.serving: asyncio.Task[None]
         self.requests: list[tuple[Scope, bytes]] = []
@@ -74,7 +95,9 @@ class Site:
 @pytest.fixture
 async def site() -> AsyncIterator[Site]:
     site = Site()
-    site.server = server(lambda: site, host="127.0.0.1", port=0)
+    answering = Refused(site, "https://api.example.com")
+    app = Observed(answering, [site.seen])
+    site.server = server(lambda: app, host="127.0.0.1", port=0)
     site.serving = asyncio.create_task(site.server._serve())
     async with asyncio.timeout(LIMIT):
         while not site.server.started:  # noqa: ASYNC110 - uvicorn has no event for it.
@@ -192,11 +215,8 @@ async def test_a_connection_nobody_uses_any_more_is_closed(site: Site) -> None:
     assert await site.codes(GET) == ["ok"]
 
 
-@pytest.mark.spec("EDGE-4", "WEB-1", "WEB-2")
-async def test_a_refusal_is_a_problem_with_an_id(
-    site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PUBLIC_URL", "https://api.example.com")
+@pytest.mark.spec("EDGE-4")
+async def test_a_refusal_is_a_problem_with_an_id(site: Site) -> None:
     reader, writer = await site.connect()
 
     writer.write(b"NONSENSE\r\n\r\n")
@@ -207,10 +227,46 @@ async def test_a_refusal_is_a_problem_with_an_id(
     assert b"\r\ncontent-type: application/problem+json\r\n" in head
     assert b"\r\nconnection: close" in head
     assert f"x-request-id: {problem['request_id']}".encode() in head
-    assert b"\r\nx-content-type-options: nosniff\r\n" in head
-    assert b"\r\ncontent-security-policy: default-src 'none'" in head
     assert problem["type"] == "https://api.example.com/docs/errors#malformed_request"
     writer.close()
+
+
+@pytest.mark.spec("EDGE-8")
+@pytest.mark.parametrize("before", [[], [GET]])
+@pytest.mark.parametrize(
+    ("wrong", "status", "request_id"),
+    [
+        ([b"NONSENSE\r\n\r\n"], 400, None),
+        ([POST + b"X-Request-Id: mine\r\nX: " + b"x" * 2 * edge.MAX_HEAD_BYTES], 431, "mine"),
+        ([GET.replace(b"Host", b"X-Request-Id: mine\r\nHost: x\r\nHost")], 400, "mine"),
+        ([POST + b"X-Request-Id: mine\r\nTransfer-Encoding: chunked\r\n\r\nx"], 400, "mine"),
+        ([CHUNKED, b"5\r\nhello\r\n", b"x\r\n"], 400, None),
+    ],
+)
+async def test_each_refusal_is_told_of_once_under_the_id_of_its_answer(
+    site: Site, before: list[bytes], wrong: list[bytes], status: int, request_id: str | None
+) -> None:
+    answers = await site.answers(*before, *wrong)
+
+    told = site.seen.records
+    assert [record.status for record in told] == [*[200] * len(before), status]
+    assert {record.outcome for record in told} == {"answered"}
+    problem = json.loads(answers[-1][1])
+    assert problem["request_id"] == told[-1].request_id
+    assert request_id in {None, told[-1].request_id}
+
+
+@pytest.mark.spec("EDGE-8")
+async def test_a_body_that_stops_is_told_of_as_what_it_is(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(edge, "HEAD_SECONDS", 0.05)
+    monkeypatch.setattr(edge, "BODY_SECONDS", 0.05)
+
+    await site.answers(POST + b"Content-Length: 5\r\n\r\nhell")
+
+    (told,) = site.seen.records
+    assert (told.method, told.status, told.outcome) == ("POST", 408, "answered")
 
 
 @pytest.mark.spec("EDGE-4")

@@ -13,6 +13,10 @@ MAX_BUDGETS = 50_000
 _CAUTION = 8
 
 
+def _count_nothing() -> None:
+    """Take a refusal for granted."""
+
+
 class Budget:
     """What one client may still use in this minute.
 
@@ -36,7 +40,8 @@ class Limiter:
     """Lets everybody have the policy's quota in each minute of `clock` (Unix seconds).
 
     A process counts by itself until half of what it took is gone, then takes more in the
-    background. Only who has used up everything waits for Redis, once each slice.
+    background. Only who has used up everything waits for Redis, once each slice. `count_refusal`
+    is told of each request that is refused.
     """
 
     def __init__(
@@ -45,6 +50,7 @@ class Limiter:
         leases: Leases,
         *,
         clock: Callable[[], float],
+        count_refusal: Callable[[], None] = _count_nothing,
         max_budgets: int = MAX_BUDGETS,
     ) -> None:
         self.policy = policy
@@ -52,6 +58,7 @@ class Limiter:
         self._remaining = f'"{policy.name}";r=%d;t=%d'.encode()
         self._leases = leases
         self._clock = clock
+        self._count_refusal = count_refusal
         self._max_budgets = max_budgets
         self._low = policy.slice // 2
         self._begins = self._ends = -math.inf
@@ -66,7 +73,7 @@ class Limiter:
         budget = self._budget(who)
         while budget.left < 1:
             if budget.exhausted:
-                raise RateLimitedError(self.policy, self._seconds())
+                raise self._refusal()
             await asyncio.shield(self._renew(budget))
         budget.left -= 1
         if budget.left <= self._low and budget.renewal is None and not budget.exhausted:
@@ -81,7 +88,7 @@ class Limiter:
         """Take nothing. Raises `RateLimitedError` if somebody's budget is used up."""
         budget = self._budgets.get(who)
         if budget is not None and self._is_now() and budget.exhausted and budget.left < 1:
-            raise RateLimitedError(self.policy, self._seconds())
+            raise self._refusal()
 
     def headers(self, budget: Budget) -> tuple[Header, Header]:
         """Return what tells a client the policy, and what is left of it."""
@@ -93,6 +100,10 @@ class Limiter:
         for renewal in tuple(self._renewals):
             renewal.cancel()
         await asyncio.gather(*self._renewals, return_exceptions=True)
+
+    def _refusal(self) -> RateLimitedError:
+        self._count_refusal()
+        return RateLimitedError(self.policy, self._seconds())
 
     def _budget(self, who: str) -> Budget:
         if not self._is_now():

@@ -7,6 +7,7 @@ from gateway_service.limits.leases import Leases
 from gateway_service.limits.limiter import Limiter
 from gateway_service.limits.policy import Policy
 from gateway_service.limits.strangers import Strangers
+from gateway_service.metrics import Metrics
 from gateway_service.redis_link import RedisLink
 from gateway_service.settings import Settings
 
@@ -25,12 +26,17 @@ class Limits:
         await self.strangers.aclose()
 
 
-def make_limits(settings: Settings, redis: RedisLink, clock: Callable[[], float]) -> Limits:
+def make_limits(
+    settings: Settings, redis: RedisLink, metrics: Metrics, clock: Callable[[], float]
+) -> Limits:
     """Return the limits that the settings ask for."""
     leases = Leases(redis)
 
     def limiter(name: str, quota: int, whose: str) -> Limiter | None:
-        return Limiter(Policy(name, quota, whose), leases, clock=clock) if quota else None
+        if not quota:
+            return None
+        count = metrics.limit_counter(name)
+        return Limiter(Policy(name, quota, whose), leases, clock=clock, count_refusal=count)
 
     return Limits(
         limiter("user", settings.rate_limit_user, "A user"),

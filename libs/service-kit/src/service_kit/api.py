@@ -12,6 +12,7 @@ from service_kit.errors import install_error_handlers
 from service_kit.health import router as health_router
 from service_kit.observed import Observed, Observer
 from service_kit.problems import add_problem_schema
+from service_kit.refused import Refused
 from service_kit.settings import ServiceSettings
 from service_kit.shedding import Shedding
 
@@ -68,7 +69,8 @@ class ServiceApi(FastAPI):
             at_once=self.state.at_once,
             public_url=self.state.public_url,
         )
-        return Observed(served, self.observers, tells_route=self.tells_route)
+        answering = Refused(served, self.state.public_url)
+        return Observed(answering, self.observers, tells_route=self.tells_route)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection (ASGI); a `StartupError` ends the start with its one line."""

@@ -1,17 +1,17 @@
 """The edge of HTTP: bounds to what a connection may send before anybody looks at what it says.
 
 Uvicorn's parser keeps to the letter of RFC 9112, but bounds neither size nor time. Any uvicorn
-serves so: `uvicorn --http service_kit.edge:GuardedProtocol`.
+serves our applications so: `uvicorn --http service_kit.edge:GuardedProtocol`. They answer what is
+refused here: see `service_kit.refused`.
 """
 
 import asyncio
-import contextvars
 import math
-import os
 import socket
+from typing import Any
 
 import structlog
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from service_kit.edge_errors import (
     HeadersTooLargeError,
@@ -19,10 +19,9 @@ from service_kit.edge_errors import (
     RequestTimeoutError,
     TargetTooLongError,
 )
-from service_kit.errors import ServiceError, problem_response
-from service_kit.hardening import DATA_POLICY, HARDENING
-from service_kit.request_id import HEADER, use_new_request_id
-from service_kit.settings import ServiceSettings
+from service_kit.errors import ServiceError
+from service_kit.observed import note_refusal
+from service_kit.refused import refused
 
 MAX_HEAD_BYTES = 32 * 1024
 MAX_TARGET_BYTES = 8 * 1024
@@ -35,7 +34,6 @@ _LINGER_SECONDS = 2.0
 _UNTAKEN_SECONDS = 30
 _VERSIONS = frozenset(("1.0", "1.1"))
 _FORMS = (b"/", b"http://", b"https://")
-_DEFAULT_URL = ServiceSettings.model_fields["public_url"].default
 
 _logger = structlog.get_logger(__name__)
 
@@ -63,6 +61,25 @@ def _give_up_on_vanished(transport: asyncio.Transport) -> None:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
 
 
+class _Lingering(asyncio.Transport):
+    """A connection whose last answer can be read, though more came than was read."""
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__()
+        self._transport = transport
+        self._loop = loop
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Send it."""
+        self._transport.write(data)
+
+    def close(self) -> None:
+        """Say that this was all, and throw away what still comes for a moment."""
+        if not self._transport.is_closing() and self._transport.can_write_eof():
+            self._transport.write_eof()
+        self._loop.call_later(_LINGER_SECONDS, self._transport.abort)
+
+
 class GuardedProtocol(HttpToolsProtocol):
     """One connection, of which neither heads nor framing nor slowness go beyond their bounds."""
 
@@ -75,6 +92,8 @@ class GuardedProtocol(HttpToolsProtocol):
     _timer: asyncio.TimerHandle | None = None
     _why: ServiceError | None = None
     _refused = _waits = False
+    # The headers of what is refused, as far as they came.
+    _read: list[tuple[bytes, bytes]]
     # A head that begins within what arrived with another request is measured at its end.
     _uncounted = False
 
@@ -106,11 +125,12 @@ class GuardedProtocol(HttpToolsProtocol):
         """Answer with `error` when it is its turn, and read no further."""
         self._refused, self._why = True, error
         cycle = self.cycle
+        # Uvicorn's type hints forget that there is neither before the first request.
+        self._read = list(self.headers or ())
         if self.pipeline and not self._in_head:
             # The request that goes wrong has not begun: those before it are answered, it is not.
-            self.pipeline.popleft()
+            self._read = list(self.pipeline.popleft()[0].scope["headers"])
             self._waits = True
-        # Uvicorn's type hint forgets that there is none before the first request.
         elif cycle is None or (self._in_head and cycle.response_complete):  # type: ignore[redundant-expr]
             self._say(error)
         elif self._in_head:
@@ -119,9 +139,12 @@ class GuardedProtocol(HttpToolsProtocol):
             # It has been answered already, or gets half an answer, which it can tell.
             self.transport.close()
         else:
+            begun: Any = cycle.scope
+            note_refusal(begun, error.status)
             cycle.disconnected = True
             cycle.message_event.set()
-            self._say(error)
+            # Soon, as it may only be about to begin: from then on its id is known.
+            self.loop.call_soon(self._say, error, begun)
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's words, for no client
         """Refuse what the parser, or a check of ours within it, has stopped at."""
@@ -237,25 +260,31 @@ class GuardedProtocol(HttpToolsProtocol):
         else:
             self.refuse(RequestTimeoutError("The request did not arrive in time."))
 
-    def _say(self, error: ServiceError) -> None:
-        # Nobody is being served in this context: the id must not stay in it.
-        self.transport.write(contextvars.copy_context().run(self._rendered, error))
-        if self.transport.can_write_eof():
-            self.transport.write_eof()
-        # Closed with something unread, the connection would be reset under the answer.
-        self.loop.call_later(_LINGER_SECONDS, self.transport.abort)
-
-    def _rendered(self, error: ServiceError) -> bytes:
-        request_id = use_new_request_id()
+    def _say(self, error: ServiceError, begun: Any = None) -> None:  # noqa: ANN401 - a scope.
         _logger.warning("request_refused", code=error.code, peer=self.client and self.client[0])
-        answer = problem_response(error, os.environ.get("PUBLIC_URL") or _DEFAULT_URL)
-        fields = [
-            *self.server_state.default_headers,
-            *answer.raw_headers,
-            *HARDENING,
-            DATA_POLICY,
-            (HEADER.encode(), request_id.encode()),
-            (b"connection", b"close"),
-        ]
-        lines = b"".join(b"%b: %b\r\n" % field for field in fields)
-        return b"".join((STATUS_LINE[error.status], lines, b"\r\n", bytes(answer.body)))
+        scope: Any = begun or {
+            "type": "http",
+            "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
+            "http_version": "1.1",
+            "server": self.server,
+            "client": self.client,
+            "scheme": self.scheme,
+            "root_path": self.root_path,
+            "headers": self._read,
+            "state": self.app_state.copy(),
+        }
+        instead: Any = refused(scope, error)
+        cycle = RequestResponseCycle(
+            scope=instead,
+            transport=_Lingering(self.transport, self.loop),
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=False,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=False,
+            keep_alive=False,
+            on_response=lambda: None,
+        )
+        self._start_asgi_task(cycle, self.app)

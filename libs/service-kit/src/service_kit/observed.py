@@ -18,6 +18,7 @@ Outcome = Literal["answered", "client_gone", "cut_short", "failed"]
 Verdict = Literal["memory", "redis", "verifier"]
 
 _KEY = "taskgate.record"
+_REFUSED = "taskgate.refused"
 _HEADER = HEADER.encode()
 _READ = frozenset((_HEADER, TRACEPARENT, TRACESTATE, b"content-length", b"transfer-encoding"))
 # Safe in a log line, a header and a URL; long enough for a UUID or a trace id.
@@ -167,6 +168,8 @@ class Observed:
 
     def _end(self, scope: Scope, record: Record) -> None:
         record.total = perf_counter() - record.begun
+        if _REFUSED in scope:
+            record.status, record.outcome = scope[_REFUSED], "answered"
         if record.status is None:
             record.waited = record.total
         if record.outcome is None:
@@ -185,6 +188,11 @@ def record_of(scope: Scope) -> Record:
     record: Record | None = scope.get(_KEY)
     # Where nobody observes, what is noted is forgotten.
     return record or _begun(scope)[0]
+
+
+def note_refusal(scope: Scope, status: int) -> None:
+    """Note that a request under way is answered with this status, whatever its application does."""
+    scope[_REFUSED] = status
 
 
 def _begun(scope: Scope) -> tuple[Record, bool]:

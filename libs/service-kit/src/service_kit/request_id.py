@@ -1,6 +1,5 @@
 """The id of the request being served: taken from the caller when it is sane, else made up."""
 
-import secrets
 from contextvars import ContextVar
 
 HEADER = "x-request-id"
@@ -16,10 +15,3 @@ def current_request_id() -> str:
 def set_request_id(request_id: str) -> None:
     """Say which request is being served from here on."""
     _current.set(request_id)
-
-
-def use_new_request_id() -> str:
-    """Serve under a new id from here on, and return it."""
-    request_id = secrets.token_hex(16)
-    _current.set(request_id)
-    return request_id
