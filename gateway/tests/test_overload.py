@@ -1,13 +1,16 @@
 """Too much at once, and parts that fail: what is refused, how soon, and what goes on."""
 
 import asyncio
+import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
+from httpx import Response
 
 from gateway_service import breaker
 from gateway_service.breaker import PAUSE_SECONDS, Breaker
+from service_kit.fast_refusal import FastRefusal
 
 if TYPE_CHECKING:
     from gateway.tests.conftest import Clock, EchoUpstream, FakeVerifier, Gateway, MakeGateway
@@ -118,3 +121,78 @@ async def test_one_request_too_many_is_refused_at_once_and_health_never(
     assert refused.headers["retry-after"] == "1"
     assert refused.headers["access-control-allow-origin"] == ORIGIN["Origin"]
     assert [answer.status_code for answer in (health, served, after)] == [200] * 3
+
+
+@pytest.mark.spec("OVER-6")
+async def test_what_is_too_much_gets_the_same_answer_at_the_edge_as_further_in(
+    make_gateway: "MakeGateway",
+    verifier: "FakeVerifier",
+    token: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    gateway = await make_gateway(max_waiting=1)
+    verifier.may_answer.clear()
+    waiting = asyncio.create_task(gateway.me(token))
+    await verifier.was_asked.wait()
+    named = {"X-Request-Id": "mine", **ORIGIN}
+
+    fast = [await gateway.get(TASKS, token, headers=named) for _ in range(2)]
+    monkeypatch.setattr(FastRefusal, "applies", False)
+    slow = await gateway.get(TASKS, token, headers=named)
+    monkeypatch.undo()
+    with_body = await gateway.client.post(TASKS, json={}, headers=named)
+    verifier.may_answer.set()
+    await waiting
+    served = await gateway.get(TASKS, token, headers=named)
+    await gateway.stop()
+
+    said = capfd.readouterr().out.splitlines()
+    lines = [json.loads(line) for line in said if '"event":"request"' in line]
+    lines = [line for line in lines if line["request_id"] == "mine"]
+    # No application has begun, so nobody has waited.
+    assert {answer.headers["server-timing"] for answer in fast} == {"total;dur=0.00"}
+    assert {answer.content for answer in (*fast, with_body)} == {slow.content}
+    assert [_fields(answer) for answer in (*fast, with_body)] == [_fields(slow)] * 3
+    assert served.status_code == 200
+    told = [(line["method"], line["status"], line["outcome"], line["bytes_out"]) for line in lines]
+    size = len(slow.content)
+    assert told[:4] == [
+        *[("GET", 503, "answered", size)] * 3,
+        ("POST", 503, "answered", size),
+    ]
+
+
+@pytest.mark.spec("OVER-6")
+async def test_requests_in_a_row_are_each_refused_and_the_connection_goes_on(
+    make_gateway: "MakeGateway", verifier: "FakeVerifier", token: str
+) -> None:
+    gateway = await make_gateway(max_waiting=1)
+    verifier.may_answer.clear()
+    waiting = asyncio.create_task(gateway.me(token))
+    await verifier.was_asked.wait()
+    reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+
+    writer.write(b"GET /api/v1/tasks HTTP/1.1\r\nHost: x\r\n\r\n" * 3)
+    refused = [await _read(reader) for _ in range(3)]
+    verifier.may_answer.set()
+    await waiting
+    writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    served = await reader.read()
+    writer.close()
+
+    assert [answer[:12] for answer in refused] == [b"HTTP/1.1 503"] * 3
+    assert served.startswith(b"HTTP/1.1 200 ")
+
+
+def _fields(answer: Response) -> list[tuple[str, str]]:
+    own = ("date", "server-timing")
+    return sorted(
+        (name, "" if name in own else value) for name, value in answer.headers.multi_items()
+    )
+
+
+async def _read(reader: asyncio.StreamReader) -> bytes:
+    head = await reader.readuntil(b"\r\n\r\n")
+    length = head.lower().partition(b"content-length: ")[2].partition(b"\r")[0]
+    return head + await reader.readexactly(int(length))

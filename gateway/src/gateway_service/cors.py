@@ -61,7 +61,7 @@ class Cors:
             await self._app(scope, receive, send)
             return
         origin = _origin(scope["headers"])
-        added = self._allowed.get(origin, self._other) if origin else self._other
+        added = self._fields(origin)
         may_be_page = not scope["path"].startswith(_DATA_PREFIX)
 
         async def send_with_headers(message: Message) -> None:
@@ -80,6 +80,13 @@ class Cors:
                 await self._answer_preflight(headers)(scope, receive, send_with_headers)
                 return
         await self._app(scope, receive, send_with_headers)
+
+    def data_fields(self, headers: Iterable[Header]) -> tuple[Header, ...]:
+        """Return what every answer with data has, to a request with these headers."""
+        return (*self._fields(_origin(headers)), DATA_POLICY)
+
+    def _fields(self, origin: bytes | None) -> tuple[Header, ...]:
+        return self._allowed.get(origin, self._other) if origin else self._other
 
     def _answer_preflight(self, headers: Headers) -> Response:
         origin = headers["origin"]

@@ -27,6 +27,7 @@ from gateway_service.settings import Settings
 from service_kit.access_log import AccessLog
 from service_kit.api import Lifespan, ServiceApi
 from service_kit.errors import InternalError, problem_response
+from service_kit.fast_refusal import FastRefusal
 from service_kit.health import set_readiness_checks
 from service_kit.logs import configure_logging
 from service_kit.observed import Observed, Observer
@@ -120,7 +121,8 @@ def _surround(gateway: ASGIApp, settings: Settings, observers: Sequence[Observer
         public_url=settings.public_url,
         always=[hsts] if settings.hsts_max_age else [],
     )
-    return Observed(cors, observers, tells_timing=True)
+    observed = Observed(cors, observers, tells_timing=True)
+    return FastRefusal(observed, served, cors.data_fields, settings.public_url)
 
 
 def _observers(settings: Settings, parts: Parts) -> list[Observer]:

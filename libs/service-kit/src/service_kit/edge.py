@@ -8,11 +8,17 @@ refused here: see `service_kit.refused`.
 import asyncio
 import math
 import socket
+from collections.abc import Iterable
 from typing import Any
 
 import structlog
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 
+from service_kit import fast_refusal
 from service_kit.edge_errors import (
     HeadersTooLargeError,
     MalformedRequestError,
@@ -20,6 +26,7 @@ from service_kit.edge_errors import (
     TargetTooLongError,
 )
 from service_kit.errors import ServiceError
+from service_kit.fast_refusal import FastRefusal, Field
 from service_kit.observed import note_refusal
 from service_kit.refused import refused
 
@@ -34,6 +41,9 @@ _LINGER_SECONDS = 2.0
 _UNTAKEN_SECONDS = 30
 _VERSIONS = frozenset(("1.0", "1.1"))
 _FORMS = (b"/", b"http://", b"https://")
+# What an answer to these looks like, an application knows better.
+_ANSWERED_OTHERWISE = frozenset((b"HEAD", b"OPTIONS"))
+_DATA_PREFIX = b"/api/"
 
 _logger = structlog.get_logger(__name__)
 
@@ -96,11 +106,15 @@ class GuardedProtocol(HttpToolsProtocol):
     _read: list[tuple[bytes, bytes]]
     # A head that begins within what arrived with another request is measured at its end.
     _uncounted = False
+    _fast_refusal: FastRefusal | None = None
+    # Whether the request that is being read has been answered so.
+    _answered = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to count the time."""
         super().connection_made(transport)
         _give_up_on_vanished(transport)
+        self._fast_refusal = self.app_state.get(fast_refusal.KEY)
         self._begin()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -164,7 +178,13 @@ class GuardedProtocol(HttpToolsProtocol):
         self._why = self._fault()
         if self._why is not None:
             raise self._why
-        super().on_headers_complete()
+        refusal = self._fast_refusal
+        self._answered = refusal is not None and refusal.applies and self._is_ordinary()
+        if refusal is not None and self._answered:
+            asked: Any = self.scope
+            self._answer(*refusal.answer(asked))
+        else:
+            super().on_headers_complete()
         # Not the list any more that the request's scope has.
         self.headers = _Trailers()
         if self.parser.should_upgrade():
@@ -181,8 +201,11 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """Expect the next head."""
-        super().on_message_complete()
+        if not self._answered:
+            super().on_message_complete()
         self._in_head, self._room, self._due = True, MAX_HEAD_BYTES, math.inf
+        if self._answered:
+            self.on_response_complete()
 
     def on_response_complete(self) -> None:
         """Say what had to wait, if this was the last answer before it."""
@@ -193,6 +216,25 @@ class GuardedProtocol(HttpToolsProtocol):
             self._unset_keepalive_if_required()
         if self._waits and last and self._why is not None and not self.transport.is_closing():
             self._say(self._why)
+
+    def _is_ordinary(self) -> bool:
+        method = self.parser.get_method()
+        self.scope["method"] = method.decode("ascii")
+        return (
+            self.url.startswith(_DATA_PREFIX)
+            and method not in _ANSWERED_OTHERWISE
+            and self.parser.should_keep_alive()
+            and not self.parser.should_upgrade()
+            and not self._has_body()
+            # Uvicorn's type hint forgets that there is none before the first request.
+            and (self.cycle is None or self.cycle.response_complete)  # type: ignore[redundant-expr]
+            and not self.flow.write_paused
+        )
+
+    def _answer(self, fields: Iterable[Field], body: bytes) -> None:
+        lines = (b"%b: %b\r\n" % field for field in (*self.server_state.default_headers, *fields))
+        head = b"".join((STATUS_LINE[fast_refusal.STATUS], *lines))
+        self.transport.write(b"%b\r\n%b" % (head, body))
 
     def _feed_in_parts(self, data: bytes) -> None:
         while data and not self._refused and not self.transport.is_closing():

@@ -122,10 +122,46 @@ class Observed:
             for observer in self._observers:
                 await observer.aclose()
 
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def begin(self, scope: Scope) -> tuple[Record, bool]:
+        """Give a request its id; tell the observers, and whether it has a body."""
         record, has_body = _begun(scope)
         for observer in self._observers:
             observer.begin(record)
+        return record, has_body
+
+    def end(self, scope: Scope, record: Record) -> None:
+        """Tell the observers that it is over."""
+        record.total = perf_counter() - record.begun
+        if _REFUSED in scope:
+            record.status, record.outcome = scope[_REFUSED], "answered"
+        if record.status is None:
+            record.waited = record.total
+        if record.outcome is None:
+            record.outcome = (
+                ("answered" if record.complete else "cut_short")
+                if record.status is not None
+                else "client_gone"
+            )
+        _name_route(scope, record)
+        for observer in self._observers:
+            observer.end(record, scope)
+
+    def marked(
+        self, headers: Sequence[tuple[bytes, bytes]], scope: Scope, record: Record
+    ) -> list[tuple[bytes, bytes]]:
+        """Return an answer's headers with what tells of the request."""
+        # The answer of a service behind may bring the same id already.
+        marked = [header for header in headers if header[0] != _HEADER]
+        marked.append((_HEADER, record.request_id.encode()))
+        if self._tells_route:
+            _name_route(scope, record)
+            marked.append((ROUTE_HEADER, record.route.encode()))
+        if self._tells_timing:
+            marked.append((b"server-timing", _timing(record)))
+        return marked
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        record, has_body = self.begin(scope)
         set_request_id(record.request_id)
         current_trace.set(record.trace)
 
@@ -133,7 +169,7 @@ class Observed:
             if message["type"] == "http.response.start":
                 record.status = message["status"]
                 record.waited = perf_counter() - record.begun
-                message["headers"] = self._marked(message["headers"], scope, record)
+                message["headers"] = self.marked(message["headers"], scope, record)
                 await send(message)
                 return
             await send(message)
@@ -151,36 +187,7 @@ class Observed:
             record.outcome = "failed"
             raise
         finally:
-            self._end(scope, record)
-
-    def _marked(
-        self, headers: Sequence[tuple[bytes, bytes]], scope: Scope, record: Record
-    ) -> list[tuple[bytes, bytes]]:
-        # The answer of a service behind may bring the same id already.
-        marked = [header for header in headers if header[0] != _HEADER]
-        marked.append((_HEADER, record.request_id.encode()))
-        if self._tells_route:
-            _name_route(scope, record)
-            marked.append((ROUTE_HEADER, record.route.encode()))
-        if self._tells_timing:
-            marked.append((b"server-timing", _timing(record)))
-        return marked
-
-    def _end(self, scope: Scope, record: Record) -> None:
-        record.total = perf_counter() - record.begun
-        if _REFUSED in scope:
-            record.status, record.outcome = scope[_REFUSED], "answered"
-        if record.status is None:
-            record.waited = record.total
-        if record.outcome is None:
-            record.outcome = (
-                ("answered" if record.complete else "cut_short")
-                if record.status is not None
-                else "client_gone"
-            )
-        _name_route(scope, record)
-        for observer in self._observers:
-            observer.end(record, scope)
+            self.end(scope, record)
 
 
 def record_of(scope: Scope) -> Record:

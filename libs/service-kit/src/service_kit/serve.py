@@ -71,8 +71,11 @@ class DrainingProtocol(GuardedProtocol):
 
     def on_headers_complete(self) -> None:
         """Take a request; on the way to the end it is the connection's last."""
+        last = self._draining or self.server_state.leaving
+        if last:
+            self._fast_refusal = None
         super().on_headers_complete()
-        if self._draining or self.server_state.leaving:
+        if last:
             self.cycle.keep_alive = False
         if self.server_state.leaving:
             self.scope["state"][LEAVING] = True

@@ -84,8 +84,13 @@ class Shedding:
             if works:
                 self._end_turn()
 
+    @property
+    def full(self) -> bool:
+        """Whether as many wait as may."""
+        return self._working + len(self._queue) >= self._limit
+
     async def _turn_comes(self) -> bool:
-        if self._working + len(self._queue) >= self._limit:
+        if self.full:
             return False
         turn = asyncio.get_running_loop().create_future()
         self._queue.append(turn)
