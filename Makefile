@@ -90,9 +90,12 @@ test-abuse: $(READY) ## Run the attacks on authentication
 test-containers: $(READY) ## Run the tests of the system in containers; they need Docker
 	@$(PYTEST) tests/containers
 
-.PHONY: test-browser
+.PHONY: test-browser screenshot
 test-browser: $(READY) ## Run the tests in a real browser; they need chromium on PATH
 	@$(PYTEST) tests/browser
+
+screenshot: $(READY) ## Take the picture of /docs that README.md shows; it needs chromium too
+	@export SCREENSHOT=docs/images/docs-in-a-browser.png; $(PYTEST) tests/browser/test_docs.py
 
 .PHONY: fuzz
 fuzz: $(READY) ## Try every operation at length, with schemathesis; EXAMPLES=100 of each

@@ -3,26 +3,19 @@
 import asyncio
 import json
 import secrets
-import shutil
 import time
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from devkit.chromium import chromium
 from devkit.forge import Forge, SigningKey
-from devkit.process import inherited_environment
 from devkit.pytest_plugin import StackFactory
 from devkit.stack import Stack
 
-LIMIT = 120
-FLAGS = (
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-)
 OF_A_WRITE = ("etag", "location", "ratelimit", "ratelimit-policy", "x-request-id", "x-sync-cursor")
 EXPOSED = (*OF_A_WRITE, "content-disposition")
 PAGE = """<!doctype html><title>A frontend</title><script type="module">
@@ -51,23 +44,19 @@ const results = {
     ...post, credentials: "include", headers: { "Content-Type": "application/json" },
   }),
 };
-await fetch("/results", { method: "POST", body: JSON.stringify(results) });
+document.body.textContent = JSON.stringify(results);
 </script>"""
 
 
 class Pages:
-    """A web server that serves one page, and is told what became of it."""
+    """A web server that serves one page, which shows what it could do."""
 
     def __init__(self) -> None:
         self.page = ""
         self.port = 0
-        self.results: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = (await reader.readuntil(b"\r\n\r\n")).lower()
-        if head.startswith(b"post /results"):
-            length = int(head.partition(b"content-length: ")[2].partition(b"\r")[0])
-            self.results.put_nowait(json.loads(await reader.readexactly(length)))
+        await reader.readuntil(b"\r\n\r\n")
         body = self.page.encode()
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\n")
         writer.write(b"Content-Length: %d\r\n\r\n%b" % (len(body), body))
@@ -75,20 +64,10 @@ class Pages:
 
     async def visit(self, host: str, profile: Path) -> dict[str, Any]:
         """Open the page by this name of the machine; return what it could do."""
-        browser = await asyncio.create_subprocess_exec(
-            *(shutil.which("chromium") or "chromium", *FLAGS),
-            *(f"--user-data-dir={profile}", f"http://{host}:{self.port}/"),
-            env=inherited_environment(),
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.DEVNULL,
-        )
-        try:
-            async with asyncio.timeout(LIMIT):
-                return await self.results.get()
-        finally:
-            with suppress(ProcessLookupError):
-                browser.kill()
-            await browser.wait()
+        async with chromium(profile) as tab:
+            await tab.open(f"http://{host}:{self.port}/")
+            results: dict[str, Any] = json.loads(await tab.wait("document.body?.textContent"))
+        return results
 
 
 @pytest.fixture

@@ -1,0 +1,51 @@
+"""What a developer does first: open /docs, paste a token, ask for the tasks."""
+
+import json
+import os
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from devkit.chromium import chromium
+from devkit.stack import Stack
+
+TASKS = "/api/v1/tasks"
+LIST = "#operations-tasks-list_tasks"
+ANSWER = f"{LIST} .live-responses-table"
+TITLES = ("Write to Ada", "Read the specs", "Water the plants")
+
+
+def keep(picture: bytes) -> None:
+    """Put the picture where `make screenshot` wants it."""
+    if wanted := os.environ.get("SCREENSHOT"):
+        Path(wanted).write_bytes(picture)
+
+
+@pytest.mark.spec("WEB-5", "GW-16")
+async def test_docs_takes_a_token_and_lists_the_users_tasks(stack: Stack, tmp_path: Path) -> None:
+    token = stack.token("ada-of-the-docs")
+    async with httpx.AsyncClient(base_url=stack.url, trust_env=False) as client:
+        client.headers["Authorization"] = f"Bearer {token}"
+        for title in TITLES:
+            (await client.post(TASKS, json={"title": title})).raise_for_status()
+
+    async with chromium(tmp_path / "profile") as page:
+        await page.open(f"{stack.url}/docs")
+        await page.click(".btn.authorize")
+        await page.type(".modal-ux input", token)
+        await page.click(".modal-ux button.authorize")
+        await page.click(".modal-ux button.btn-done")
+        await page.click(f"{LIST} .opblock-summary-control")
+        await page.click(f"{LIST} .btn.execute")
+        status = await page.wait(f"document.querySelector('{ANSWER} tbody td')?.innerText")
+        shown = await page.wait(f"document.querySelector('{ANSWER} code')?.innerText")
+        # The token stands above it.
+        await page.run(f"document.querySelector('{ANSWER}').scrollIntoView()")
+        picture = await page.picture()
+
+    assert status.strip() == "200"
+    assert {task["title"] for task in json.loads(shown)["items"]} == set(TITLES)
+    assert page.hosts == {urlsplit(stack.url).netloc}
+    keep(picture)
