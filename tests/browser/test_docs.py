@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from devkit.chromium import chromium
+from devkit.chromium import chromium_page
 from devkit.stack import Stack
 
 TASKS = "/api/v1/tasks"
@@ -24,28 +24,32 @@ def keep(picture: bytes) -> None:
 
 
 @pytest.mark.spec("WEB-5", "GW-16")
-async def test_docs_takes_a_token_and_lists_the_users_tasks(stack: Stack, tmp_path: Path) -> None:
+async def test_docs_takes_a_token_and_lists_the_users_tasks(stack: Stack) -> None:
     token = stack.token("ada-of-the-docs")
     async with httpx.AsyncClient(base_url=stack.url, trust_env=False) as client:
         client.headers["Authorization"] = f"Bearer {token}"
         for title in TITLES:
             (await client.post(TASKS, json={"title": title})).raise_for_status()
 
-    async with chromium(tmp_path / "profile") as page:
-        await page.open(f"{stack.url}/docs")
+    async with chromium_page() as page:
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        await page.goto(f"{stack.url}/docs")
         await page.click(".btn.authorize")
-        await page.type(".modal-ux input", token)
+        await page.fill(".modal-ux input", token)
         await page.click(".modal-ux button.authorize")
         await page.click(".modal-ux button.btn-done")
         await page.click(f"{LIST} .opblock-summary-control")
         await page.click(f"{LIST} .btn.execute")
-        status = await page.wait(f"document.querySelector('{ANSWER} tbody td')?.innerText")
-        shown = await page.wait(f"document.querySelector('{ANSWER} code')?.innerText")
+        status = await page.inner_text(f"{ANSWER} tbody td >> nth=0")
+        shown = await page.inner_text(f"{ANSWER} code >> nth=0")
         # The token stands above it.
-        await page.run(f"document.querySelector('{ANSWER}').scrollIntoView()")
-        picture = await page.picture()
+        await page.locator(ANSWER).evaluate("answer => answer.scrollIntoView()")
+        picture = await page.screenshot()
 
     assert status.strip() == "200"
     assert {task["title"] for task in json.loads(shown)["items"]} == set(TITLES)
-    assert page.hosts == {urlsplit(stack.url).netloc}
+    assert {url.netloc for url in map(urlsplit, asked) if url.netloc} == {
+        urlsplit(stack.url).netloc
+    }
     keep(picture)
