@@ -43,6 +43,19 @@ SELECT task.user_id, tag.id, task.id, task.created_at, task.created_at
 FROM task, unnest(tag_keys) AS given (key), tag
 WHERE tag.user_id = task.user_id AND tag.key = given.key AND task.user_id = ANY ($1::text[])
 """
+# As migration 0015 does.
+_COUNTS = """
+INSERT INTO task_count
+SELECT user_id, gen_random_uuid(), list_id, priority, count(*) - count(completed_at),
+  count(completed_at), now(), now()
+FROM task WHERE deleted_at IS NULL AND user_id = ANY ($1::text[])
+GROUP BY user_id, list_id, priority
+"""
+_TAG_COUNTS = """
+UPDATE tag SET task_count = (
+  SELECT count(*) FROM task_tag WHERE task_tag.user_id = tag.user_id AND tag_id = tag.id
+) WHERE user_id = ANY ($1::text[])
+"""
 _INDEXES = """
 SELECT indexname, indexdef FROM pg_indexes
 WHERE tablename = 'task' AND indexname LIKE 'ix%'
@@ -67,8 +80,8 @@ async def seed_unevenly(database_url: str, sizes: Sequence[int]) -> None:
         for number, size in enumerate(sizes, 1):
             one = _TASKS.replace("generate_series(1, $1::int) u", "(SELECT $1::int) AS one (u)")
             await connection.execute(one, number, size)
-        await connection.execute(_TAGS, users)
-        await connection.execute(_TASK_TAGS, users)
+        for statement in (_TAGS, _TASK_TAGS, _COUNTS, _TAG_COUNTS):
+            await connection.execute(statement, users)
         await connection.execute("SET session_replication_role = DEFAULT")
         await connection.execute("SET maintenance_work_mem = '256MB'")
         for _, definition in indexes:

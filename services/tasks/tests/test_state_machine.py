@@ -1,7 +1,8 @@
 """Any order of writes leaves the server, a client in step with it and a plain model equal."""
 
 import asyncio
-from collections.abc import Coroutine, Iterator
+from collections import Counter
+from collections.abc import Coroutine, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -20,8 +21,10 @@ from hypothesis.stateful import (
 )
 
 from devkit.mirror import Mirror, everything
+from tasks_service.priority import Priority
 
-TASKS = "/api/v1/tasks"
+TASKS, LISTS, TAGS = "/api/v1/tasks", "/api/v1/lists", "/api/v1/tags"
+PATHS = {"task": TASKS, "list": LISTS, "tag": TAGS}
 LEVELS = 5
 ENOUGH = 4
 LIMIT = 60
@@ -36,6 +39,8 @@ RUNS = settings(
 ResultT = TypeVar("ResultT")
 NUMBERS = st.integers(0, 99)
 TITLES = st.text("abc", min_size=1, max_size=3)
+NAMES = st.sampled_from("abc")
+TAGGED = st.lists(NAMES, max_size=2, unique=True)
 
 
 @dataclass
@@ -88,7 +93,11 @@ class Model:
         if node.parent is not None and not self.is_live(node.parent):
             node.parent = None
         went = node.trash
-        for each in self.below(task):
+        self.come_back(went, self.below(task))
+
+    def come_back(self, went: int, tasks: Iterable[str]) -> None:
+        """Take out of the trash those of the tasks that went there together."""
+        for each in tasks:
             if self.nodes[each].trash == went:
                 self.nodes[each].trash = None
 
@@ -115,6 +124,7 @@ class Tasks(RuleBasedStateMachine):
         super().__init__()
         self.model = Model()
         self.mirror = Mirror(self.client)
+        self.lists: dict[str, int | None] = {}
 
     def wait(self, coroutine: Coroutine[Any, Any, ResultT]) -> ResultT:
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(LIMIT)
@@ -129,8 +139,8 @@ class Tasks(RuleBasedStateMachine):
 
     @initialize()
     def begin_with_a_tree(self) -> None:
-        for _, task in self.wait(everything(self.client)):
-            self.send("DELETE", f"{TASKS}/{task}")
+        for kind, each in self.wait(everything(self.client)):
+            self.send("DELETE", f"{PATHS[kind]}/{each}")
         self.send("DELETE", "/api/v1/trash")
         parent = None
         for title in ("a", "b", "c"):
@@ -158,6 +168,55 @@ class Tasks(RuleBasedStateMachine):
         assert answer.status_code == (200 if self.model.is_live(task) else 404)
         if self.model.is_live(task):
             self.model.nodes[task].title = title
+
+    @rule(number=NUMBERS, tags=TAGGED, priority=st.sampled_from(list(Priority)))
+    def sort_out(self, number: int, tags: list[str], priority: str) -> None:
+        task = self.pick(number)
+        answer = self.send("PATCH", f"{TASKS}/{task}", {"tags": tags, "priority": priority})
+
+        assert answer.status_code == (200 if self.model.is_live(task) else 404)
+
+    @rule(number=NUMBERS, name=st.none() | NAMES)
+    def rename_or_delete_a_tag(self, number: int, name: str | None) -> None:
+        tags = self.send("GET", TAGS).json()["items"]
+        if tags:
+            path = f"{TAGS}/{tags[number % len(tags)]['id']}"
+            if name is None:
+                assert self.send("DELETE", path).status_code == 204
+            else:
+                assert self.send("PATCH", path, {"name": name}).status_code == 200
+
+    @rule(number=NUMBERS)
+    def begin_a_list(self, number: int) -> None:
+        """Create a list with a task, and what is under it, in it."""
+        tops = [
+            task
+            for task, node in self.model.nodes.items()
+            if node.trash is None and node.parent is None
+        ]
+        if tops:
+            created = self.send("POST", LISTS, {"name": "x"}).json()["id"]
+            path = f"{TASKS}/{tops[number % len(tops)]}"
+            assert self.send("PATCH", path, {"list_id": created}).status_code == 200
+            self.lists[created] = None
+
+    @precondition(lambda self: self.lists)
+    @rule(number=NUMBERS, keep=st.booleans())
+    def delete_or_restore_a_list(self, number: int, keep: bool) -> None:
+        each = list(self.lists)[number % len(self.lists)]
+        went = self.lists[each]
+        if went is not None:
+            assert self.send("POST", f"{LISTS}/{each}/restore").status_code == 200
+            self.model.come_back(went, self.model.nodes)
+            self.lists[each] = None
+            return
+        inside = self.send("GET", f"{TASKS}?list_id={each}").json()["items"]
+        path = f"{LISTS}/{each}?keep_tasks={str(keep).lower()}"
+        assert self.send("DELETE", path).status_code == 204
+        self.model.deletes += 1
+        self.lists[each] = self.model.deletes
+        for task in [] if keep else inside:
+            self.model.nodes[task["id"]].trash = self.model.deletes
 
     @rule(number=NUMBERS, completed=st.booleans())
     def complete(self, number: int, completed: bool) -> None:
@@ -216,6 +275,7 @@ class Tasks(RuleBasedStateMachine):
     @rule()
     def empty_the_trash(self) -> None:
         assert self.send("DELETE", "/api/v1/trash").status_code == 204
+        self.lists = {each: went for each, went in self.lists.items() if went is None}
         for task in [each for each, node in self.model.nodes.items() if node.trash is not None]:
             if task in self.model.nodes:
                 self.model.purge(task)
@@ -241,14 +301,45 @@ class Tasks(RuleBasedStateMachine):
     def all_agree(self) -> None:
         self.wait(self.mirror.sync(limit=3))
         there = self.wait(everything(self.client))
+        tasks = {each: found for (kind, each), found in there.items() if kind == "task"}
 
         assert self.mirror.objects == there
         assert self.model.shown() == {
-            task: (it["title"], it["completed"], it["parent_id"]) for (_, task), it in there.items()
+            task: (it["title"], it["completed"], it["parent_id"]) for task, it in tasks.items()
+        }
+        self.numbers_agree(list(tasks.values()))
+
+    def numbers_agree(self, tasks: list[Any]) -> None:
+        tags = self.send("GET", TAGS).json()["items"]
+        stats = self.send("GET", "/api/v1/stats").json()
+        open_ones = [task for task in tasks if not task["completed"]]
+        homes, open_homes = (Counter(t["list_id"] for t in each) for each in (tasks, open_ones))
+
+        given = Counter(tag for task in tasks for tag in task["tags"])
+        assert {tag["name"]: tag["task_count"] for tag in tags if tag["task_count"]} == given
+        assert (stats["open"], stats["open"] + stats["completed"]) == (len(open_ones), len(tasks))
+        priorities = Counter(task["priority"] for task in open_ones)
+        assert stats["by_priority"] == dict.fromkeys(Priority, 0) | priorities
+        by_list = {each.pop("list_id"): each for each in stats["by_list"]}
+        assert by_list == {
+            home: {"open": open_homes[home], "completed": number - open_homes[home]}
+            for home, number in homes.items()
         }
 
 
-@pytest.mark.spec("SYNC-1", "SYNC-3", "SYNC-4", "SUB-2", "SUB-4", "SUB-5", "TRASH-3", "BATCH-3")
+@pytest.mark.spec(
+    "SYNC-1",
+    "SYNC-3",
+    "SYNC-4",
+    "SUB-2",
+    "SUB-4",
+    "SUB-5",
+    "TRASH-3",
+    "BATCH-3",
+    "STAT-1",
+    "TAG-1",
+    "SPEED-4",
+)
 async def test_any_order_of_writes_leaves_all_sides_equal(alice: AsyncClient) -> None:
     machine = type("AliceTasks", (Tasks,), {"client": alice, "loop": asyncio.get_running_loop()})
 

@@ -6,6 +6,7 @@ from fastapi import FastAPI
 from httpx import AsyncClient
 from sqlalchemy import text
 
+from service_kit.clock import utc_now
 from tasks_service.dependencies.resources import Resources
 from tasks_service.services import stats
 
@@ -106,6 +107,33 @@ async def test_the_last_thirty_days_are_those_of_the_zone(app: FastAPI, alice: A
     assert berlin[-1]["date"] == "2026-05-11"
     assert counted(utc) == {"2026-04-11": 2, "2026-05-10": 3}
     assert counted(berlin) == {"2026-04-12": 1, "2026-05-10": 1, "2026-05-11": 2}
+
+
+@pytest.mark.spec("STAT-4")
+async def test_each_completion_of_a_recurring_task_is_one_of_its_day(
+    alice: AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stats, "utc_now", utc_now)
+    rule = {"due_on": "2026-11-25", "recurrence": "FREQ=DAILY;COUNT=3"}
+    task = f"{TASKS}/{(await create(alice, **rule))['id']}"
+
+    async def completed() -> tuple[int, int]:
+        found = await numbers(alice)
+        return found["completed"], sum(day["completed"] for day in found["completed_per_day"])
+
+    seen = [await completed()]
+    for method, path in (
+        ("POST", f"{task}/complete"),
+        ("POST", f"{task}/complete"),
+        ("POST", f"{task}/complete"),
+        ("POST", f"{task}/reopen"),
+        ("DELETE", task),
+        ("POST", f"{task}/restore"),
+    ):
+        assert (await alice.request(method, path)).is_success
+        seen.append(await completed())
+
+    assert seen == [(0, 0), (0, 1), (0, 2), (1, 3), (0, 3), (0, 0), (0, 3)]
 
 
 @pytest.mark.spec("STAT-2")

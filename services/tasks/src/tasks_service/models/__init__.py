@@ -7,6 +7,7 @@ from tasks_service.models.idempotency_key import IdempotencyKey
 from tasks_service.models.list import TaskList
 from tasks_service.models.tag import Tag, TaskTag
 from tasks_service.models.task import Task
+from tasks_service.models.task_count import TaskCount
 from tasks_service.models.tombstone import Tombstone
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "IdempotencyKey",
     "Tag",
     "Task",
+    "TaskCount",
     "TaskList",
     "TaskTag",
     "Tombstone",

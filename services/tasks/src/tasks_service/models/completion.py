@@ -26,6 +26,8 @@ class Completion(Table, table=True):
             "completed_at",
             "id",
         ),
+        # Serves the number of completions on each of the last days.
+        Index("ix_completion_user_id_completed_at", "user_id", "completed_at", "task_id"),
     )
 
     user_id: str = Field(primary_key=True, max_length=255)

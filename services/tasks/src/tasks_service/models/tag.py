@@ -13,7 +13,8 @@ from tasks_service.models.column_types import UtcDateTime
 class Tag(Table, table=True):
     """A tag of a user; `key` is its name, case folded.
 
-    A trigger on `task` (migration 0004) adds what tasks are tagged with.
+    A trigger on `task` (migration 0004) adds what tasks are tagged with; others (migration 0015)
+    keep `task_count`, the number of live tasks that have it.
     """
 
     __table_args__ = (
@@ -29,6 +30,10 @@ class Tag(Table, table=True):
     id: UUID = Field(primary_key=True)
     key: str = Field(sa_column=Column(Text(collation="C"), nullable=False))
     name: str = Field(sa_type=Text)
+    # The server's default is for tags that triggers and the release before make.
+    task_count: int = Field(
+        default=0, sa_column=Column(BigInteger, nullable=False, server_default="0")
+    )
     version: int = Field(sa_type=BigInteger)
     created_at: datetime = Field(sa_type=UtcDateTime)
     updated_at: datetime = Field(sa_type=UtcDateTime)

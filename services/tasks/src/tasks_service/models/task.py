@@ -118,6 +118,18 @@ class Task(Table, table=True):
             "completed_at",
             postgresql_where=text("completed_at IS NOT NULL AND deleted_at IS NULL"),
         ),
+        # Serves the views, which are of open tasks that are due, and their numbers.
+        Index(
+            "ix_task_user_id_open_due",
+            "user_id",
+            "due_ascending",
+            "id",
+            postgresql_include=["due_on", "due_at"],
+            postgresql_where=text(
+                "(due_on IS NOT NULL OR due_at IS NOT NULL) AND completed_at IS NULL"
+                " AND deleted_at IS NULL"
+            ),
+        ),
         # Serves the subtasks of a task, in the trash too, and the foreign key.
         Index(
             "ix_task_user_id_parent_id",

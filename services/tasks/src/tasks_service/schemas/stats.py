@@ -41,4 +41,6 @@ class Stats(BaseModel):
     due_today: int
     by_list: list[ListStats]
     by_priority: dict[Priority, int] = Field(description="The open ones.")
-    completed_per_day: list[DayStats] = Field(description="The last 30 days, today last.")
+    completed_per_day: list[DayStats] = Field(
+        description="The last 30 days, today last. Each time a recurring task was done is one."
+    )

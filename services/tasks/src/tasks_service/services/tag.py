@@ -3,13 +3,13 @@
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, Uuid, delete, func, literal, select, text, update
+from sqlalchemy import Row, Select, Uuid, delete, literal, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from tasks_service.errors import TagNotFoundError
-from tasks_service.models import Tag, Task, TaskTag
+from tasks_service.models import Tag, TaskTag
 from tasks_service.models.column_types import UtcDateTime
 from tasks_service.schemas.query import PageQuery
 from tasks_service.schemas.tag import TagPage, TagRead
@@ -18,18 +18,6 @@ from tasks_service.services.cursor import CursorSealer
 from tasks_service.services.keyset import Keyset, PageRequest, read_page
 
 _BY_NAME = Keyset(col(Tag.key), col(Tag.id), str)
-_TASK_COUNT = (
-    select(func.count())
-    .where(
-        col(TaskTag.user_id) == col(Tag.user_id),
-        col(TaskTag.tag_id) == col(Tag.id),
-        col(Task.user_id) == col(TaskTag.user_id),
-        col(Task.id) == col(TaskTag.task_id),
-        col(Task.deleted_at).is_(None),
-    )
-    .correlate(Tag)
-    .scalar_subquery()
-)
 
 _STAMP = """
   version = :version, updated_at = :at,
@@ -156,7 +144,7 @@ def _owned(user_id: str) -> Select[*tuple[Any, ...]]:
         col(Tag.id),
         col(Tag.key),
         col(Tag.name),
-        _TASK_COUNT.label("task_count"),
+        col(Tag.task_count),
         col(Tag.version),
         col(Tag.created_at),
         col(Tag.updated_at),
