@@ -8,6 +8,7 @@ import asyncio
 import platform
 import secrets
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pygal
 from httpx import AsyncClient
@@ -26,6 +27,7 @@ USERS, TASKS = 20, 200
 ROUNDS = 3
 SECONDS = 3.0
 LIST = "/api/v1/tasks?limit=20"
+_OF_TWO = "Taskgate, two workers each"
 # Each request is counted, and none refused.
 _LIMITS = {"RATE_LIMIT_USER": "1000000"}
 _REPORT = """# Taskgate beside its peers
@@ -44,11 +46,11 @@ the usual gateway.
 
 ## The whole system
 20 of {tasks} tasks each of {users} users with a token each, from PostgreSQL. Goals: at most 1/5 of the monolith; p99 at most four
-times p50.
+times p50; with two workers at most 1.1 times the CPU time of one.
 
 {whole}
 
-Of Taskgate's: {parts}.
+Of Taskgate's: {parts}. With two workers of gateway and tasks a request costs {two:.2f} times that.
 
 ![CPU time of the whole system](system.svg)
 """  # noqa: E501 - lines of Markdown
@@ -131,6 +133,13 @@ async def measure_systems(running: Fleet, services: Services) -> Measured:
         "DATABASE_URL": services.database_url,
         "BETTER_AUTH_SECRET": services.auth_secret,
     }
+    several = replace(
+        services,
+        extra={"gateway of two": {"GATEWAY_WORKERS": "2"}, "tasks of two": {"TASKS_WORKERS": "2"}},
+    )
+    two_tasks_port, two_port = free_port(), free_port()
+    await running.start(several.tasks("tasks of two", two_tasks_port))
+    await running.start(several.gateway("gateway of two", two_port, two_tasks_port))
     monolith, monolith_port = python("monolith", "monolith", environment)
     floor, floor_port = python("floor", "floor", environment)
     await running.start(monolith)
@@ -142,6 +151,7 @@ async def measure_systems(running: Fleet, services: Services) -> Measured:
         "floor": Served(["floor"], floor_port, believed),
         "monolith": Served(["monolith"], monolith_port, requests),
         "Taskgate": Served(["gateway", "tasks", "auth-verifier"], services.gateway_port, requests),
+        _OF_TWO: Served(["gateway of two", "tasks of two", "auth-verifier"], two_port, requests),
     }
     return await _measured(running, served)
 
@@ -184,6 +194,7 @@ def report(size: int, forwarding: Measured, whole: Measured) -> None:
         forwarding=_table(forwarding, "nginx"),
         whole=_table(whole, "monolith"),
         parts=_parts(whole, "Taskgate"),
+        two=_times(whole, _OF_TWO, "Taskgate"),
     )
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "system.md").write_text(text)
@@ -200,7 +211,7 @@ def _table(measured: Measured, against: str) -> str:
     ]
     for name, each in costs.items():
         spent = middle(each, served[name].spent)
-        times = ratio(each, served[name], costs[against], served[against])
+        times = _times(measured, name, against)
         p50, p99 = latencies(each)
         per_second = middle(each, lambda cost: cost.load.per_second)
         lines.append(
@@ -208,6 +219,11 @@ def _table(measured: Measured, against: str) -> str:
             f"| {p50:.1f} ms | {p99:.1f} ms | {p99 / p50:.1f} | {memory[name]:.0f} MiB |"
         )
     return "\n".join(lines)
+
+
+def _times(measured: Measured, name: str, against: str) -> float:
+    served, costs, _ = measured
+    return ratio(costs[name], served[name], costs[against], served[against])
 
 
 def _parts(measured: Measured, name: str) -> str:
