@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import pytest
 from httpx import Response
@@ -18,6 +18,17 @@ if TYPE_CHECKING:
 TASKS = "/api/v1/tasks"
 ORIGIN = {"Origin": "https://app.example.com"}
 IN_A_ROW = 5
+Full: TypeAlias = tuple["Gateway", asyncio.Task[Response]]
+
+
+@pytest.fixture
+async def full(make_gateway: "MakeGateway", verifier: "FakeVerifier", token: str) -> Full:
+    """Give a gateway with as many requests waiting as it takes, which is one, and that one."""
+    gateway = await make_gateway(max_waiting=1)
+    verifier.may_answer.clear()
+    waiting = asyncio.create_task(gateway.me(token))
+    await verifier.was_asked.wait()
+    return gateway, waiting
 
 
 def test_a_part_is_left_alone_after_failures_in_a_row_and_tried_in_each_pause(
@@ -104,12 +115,9 @@ async def test_a_verifier_that_fails_is_left_alone_and_known_tokens_go_on(
 
 @pytest.mark.spec("OVER-4")
 async def test_one_request_too_many_is_refused_at_once_and_health_never(
-    make_gateway: "MakeGateway", verifier: "FakeVerifier", token: str
+    full: Full, verifier: "FakeVerifier", token: str
 ) -> None:
-    gateway = await make_gateway(max_waiting=1)
-    verifier.may_answer.clear()
-    waiting = asyncio.create_task(gateway.me(token))
-    await verifier.was_asked.wait()
+    gateway, waiting = full
 
     refused = await gateway.get(TASKS, token, headers=ORIGIN)
     health = await gateway.get("/healthz")
@@ -125,16 +133,13 @@ async def test_one_request_too_many_is_refused_at_once_and_health_never(
 
 @pytest.mark.spec("OVER-6")
 async def test_what_is_too_much_gets_the_same_answer_at_the_edge_as_further_in(
-    make_gateway: "MakeGateway",
+    full: Full,
     verifier: "FakeVerifier",
     token: str,
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    gateway = await make_gateway(max_waiting=1)
-    verifier.may_answer.clear()
-    waiting = asyncio.create_task(gateway.me(token))
-    await verifier.was_asked.wait()
+    gateway, waiting = full
     named = {"X-Request-Id": "mine", **ORIGIN}
 
     fast = [await gateway.get(TASKS, token, headers=named) for _ in range(2)]
@@ -165,12 +170,9 @@ async def test_what_is_too_much_gets_the_same_answer_at_the_edge_as_further_in(
 
 @pytest.mark.spec("OVER-6")
 async def test_requests_in_a_row_are_each_refused_and_the_connection_goes_on(
-    make_gateway: "MakeGateway", verifier: "FakeVerifier", token: str
+    full: Full, verifier: "FakeVerifier"
 ) -> None:
-    gateway = await make_gateway(max_waiting=1)
-    verifier.may_answer.clear()
-    waiting = asyncio.create_task(gateway.me(token))
-    await verifier.was_asked.wait()
+    gateway, waiting = full
     reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
 
     writer.write(b"GET /api/v1/tasks HTTP/1.1\r\nHost: x\r\n\r\n" * 3)

@@ -13,7 +13,7 @@ from auth_verifier.main import create_app
 from auth_verifier.settings import Settings
 from devkit.forge import Forge
 from devkit.stack import Stack
-from service_kit.edge import MAX_HEAD_BYTES
+from service_kit.edge_head import MAX_HEAD_BYTES
 
 GROUPS = {
     "ABUSE-1": "alg none",

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from service_kit import edge
+from service_kit import edge, edge_head
 from service_kit.observed import Observed, Record
 from service_kit.refused import Refused
 from service_kit.serve import DrainingServer, server
@@ -115,7 +115,7 @@ def closing(request: bytes) -> bytes:
 @pytest.mark.spec("EDGE-1")
 @pytest.mark.parametrize("pipelined", [b"", GET])
 async def test_a_head_has_room_for_32_kib_and_no_more(site: Site, pipelined: bytes) -> None:
-    padding = edge.MAX_HEAD_BYTES - len(closing(GET)) - len(b"P: \r\n")
+    padding = edge_head.MAX_HEAD_BYTES - len(closing(GET)) - len(b"P: \r\n")
     fits = closing(GET.replace(b"\r\n\r\n", b"\r\nP: " + b"p" * padding + b"\r\n\r\n"))
     too_large = fits.replace(b"pp", b"ppp", 1)
 
@@ -128,11 +128,11 @@ async def test_a_head_has_room_for_32_kib_and_no_more(site: Site, pipelined: byt
 
 @pytest.mark.spec("EDGE-1")
 async def test_headers_are_refused_while_they_still_come(site: Site) -> None:
-    endless = b"X: " + b"x" * edge.MAX_HEAD_BYTES
+    endless = b"X: " + b"x" * edge_head.MAX_HEAD_BYTES
 
     assert await site.codes(GET[:-2] + endless) == ["headers_too_large"]
     assert await site.codes(GET[:-2], *[b"X: x\r\n" * 100] * 100) == ["headers_too_large"]
-    assert await site.codes(b"\r\n" * edge.MAX_HEAD_BYTES) == ["headers_too_large"]
+    assert await site.codes(b"\r\n" * edge_head.MAX_HEAD_BYTES) == ["headers_too_large"]
     assert site.requests == []
 
 
@@ -149,9 +149,9 @@ async def test_a_request_may_have_100_headers_and_no_more(site: Site) -> None:
 
 @pytest.mark.spec("EDGE-1")
 async def test_a_target_may_have_8_kib_and_no_more(site: Site) -> None:
-    fits = closing(GET).replace(b"/ ", b"/?" + b"q" * (edge.MAX_TARGET_BYTES - 2) + b" ", 1)
+    fits = closing(GET).replace(b"/ ", b"/?" + b"q" * (edge_head.MAX_TARGET_BYTES - 2) + b" ", 1)
     too_long = fits.replace(b"qq", b"qqq", 1)
-    endless = b"GET /" + b"p" * edge.MAX_HEAD_BYTES
+    endless = b"GET /" + b"p" * edge_head.MAX_HEAD_BYTES
 
     codes = [await site.codes(request) for request in (fits, too_long, endless)]
 
@@ -237,7 +237,7 @@ async def test_a_refusal_is_a_problem_with_an_id(site: Site) -> None:
     ("wrong", "status", "request_id"),
     [
         ([b"NONSENSE\r\n\r\n"], 400, None),
-        ([POST + b"X-Request-Id: mine\r\nX: " + b"x" * 2 * edge.MAX_HEAD_BYTES], 431, "mine"),
+        ([POST + b"X-Request-Id: mine\r\nX: " + b"x" * 2 * edge_head.MAX_HEAD_BYTES], 431, "mine"),
         ([GET.replace(b"Host", b"X-Request-Id: mine\r\nHost: x\r\nHost")], 400, "mine"),
         ([POST + b"X-Request-Id: mine\r\nTransfer-Encoding: chunked\r\n\r\nx"], 400, "mine"),
         ([CHUNKED, b"5\r\nhello\r\n", b"x\r\n"], 400, None),

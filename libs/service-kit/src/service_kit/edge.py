@@ -7,7 +7,6 @@ refused here: see `service_kit.refused`.
 
 import asyncio
 import math
-import socket
 from collections.abc import Iterable
 from typing import Any
 
@@ -25,22 +24,17 @@ from service_kit.edge_errors import (
     RequestTimeoutError,
     TargetTooLongError,
 )
+from service_kit.edge_head import MAX_HEAD_BYTES, MAX_TARGET_BYTES, fault, has_body, size
+from service_kit.edge_transport import Lingering, give_up_on_vanished
 from service_kit.errors import ServiceError
 from service_kit.fast_refusal import FastRefusal, Field
 from service_kit.observed import note_refusal
 from service_kit.refused import refused
 
-MAX_HEAD_BYTES = 32 * 1024
-MAX_TARGET_BYTES = 8 * 1024
-MAX_FIELDS = 100
 HEAD_SECONDS = 10.0
 BODY_SECONDS = 120.0
 # What framing a byte of the body may bring with it: a chunk of one byte has five.
 _FRAMING_PER_BYTE = 8
-_LINGER_SECONDS = 2.0
-_UNTAKEN_SECONDS = 30
-_VERSIONS = frozenset(("1.0", "1.1"))
-_FORMS = (b"/", b"http://", b"https://")
 # What an answer to these looks like, an application knows better.
 _ANSWERED_OTHERWISE = frozenset((b"HEAD", b"OPTIONS"))
 _DATA_PREFIX = b"/api/"
@@ -53,41 +47,6 @@ class _Trailers(list[tuple[bytes, bytes]]):
 
     def append(self, _trailer: tuple[bytes, bytes]) -> None:
         """Drop it."""
-
-
-def _give_up_on_vanished(transport: asyncio.Transport) -> None:
-    """Have the system close a connection whose other end takes nothing that is sent.
-
-    By itself TCP goes on for a quarter of an hour when a client vanishes without a word, and for
-    ever when it is there but reads no further.
-    """
-    connection = transport.get_extra_info("socket")
-    if connection is None or connection.family not in {socket.AF_INET, socket.AF_INET6}:
-        return
-    # Only Linux has it; elsewhere an idle client that has vanished is at least found some time.
-    if (option := getattr(socket, "TCP_USER_TIMEOUT", None)) is not None:
-        connection.setsockopt(socket.IPPROTO_TCP, option, _UNTAKEN_SECONDS * 1000)
-    else:
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-
-
-class _Lingering(asyncio.Transport):
-    """A connection whose last answer can be read, though more came than was read."""
-
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__()
-        self._transport = transport
-        self._loop = loop
-
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Send it."""
-        self._transport.write(data)
-
-    def close(self) -> None:
-        """Say that this was all, and throw away what still comes for a moment."""
-        if not self._transport.is_closing() and self._transport.can_write_eof():
-            self._transport.write_eof()
-        self._loop.call_later(_LINGER_SECONDS, self._transport.abort)
 
 
 class GuardedProtocol(HttpToolsProtocol):
@@ -113,7 +72,7 @@ class GuardedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to count the time."""
         super().connection_made(transport)
-        _give_up_on_vanished(transport)
+        give_up_on_vanished(transport)
         self._fast_refusal = self.app_state.get(fast_refusal.KEY)
         self._begin()
 
@@ -175,7 +134,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Take a request whose head is within bounds, and nothing to guess at."""
-        self._why = self._fault()
+        self._why = self._head_fault()
         if self._why is not None:
             raise self._why
         refusal = self._fast_refusal
@@ -225,7 +184,7 @@ class GuardedProtocol(HttpToolsProtocol):
             and method not in _ANSWERED_OTHERWISE
             and self.parser.should_keep_alive()
             and not self.parser.should_upgrade()
-            and not self._has_body()
+            and not has_body(self.headers)
             # Uvicorn's type hint forgets that there is none before the first request.
             and (self.cycle is None or self.cycle.response_complete)  # type: ignore[redundant-expr]
             and not self.flow.write_paused
@@ -250,37 +209,12 @@ class GuardedProtocol(HttpToolsProtocol):
         too_long = len(self.url) > MAX_TARGET_BYTES
         return TargetTooLongError() if too_long else HeadersTooLargeError()
 
-    def _fault(self) -> ServiceError | None:
-        names = [name for name, _ in self.headers]
-        if len(self.url) > MAX_TARGET_BYTES:
-            return TargetTooLongError()
-        if len(names) > MAX_FIELDS or (self._uncounted and self._head_size() > MAX_HEAD_BYTES):
+    def _head_fault(self) -> ServiceError | None:
+        parser = self.parser
+        if self._uncounted and size(parser.get_method(), self.url, self.headers) > MAX_HEAD_BYTES:
             return HeadersTooLargeError()
-        version, hosts = self.parser.get_http_version(), names.count(b"host")
-        sound = (
-            version in _VERSIONS
-            and (hosts == 1 or (not hosts and version == "1.0"))
-            and self.url.startswith(_FORMS)
-            and b"#" not in self.url
-            and (b"transfer-encoding" not in names or self._is_chunked(version))
-            and not (self.parser.should_upgrade() and self._has_body())
-        )
-        return None if sound else MalformedRequestError()
-
-    def _head_size(self) -> int:
-        fields = sum(len(name) + len(value) + len(b": \r\n") for name, value in self.headers)
-        request_line = len(self.parser.get_method()) + len(self.url) + len(b"  HTTP/1.1\r\n")
-        return request_line + fields + len(b"\r\n")
-
-    def _is_chunked(self, version: str) -> bool:
-        codings = [value for name, value in self.headers if name == b"transfer-encoding"]
-        return version == "1.1" and [coding.strip().lower() for coding in codings] == [b"chunked"]
-
-    def _has_body(self) -> bool:
-        return any(
-            name == b"transfer-encoding" or (name == b"content-length" and int(value))
-            for name, value in self.headers
-        )
+        version, upgrades = parser.get_http_version(), parser.should_upgrade()
+        return fault(self.url, self.headers, version, upgrades=upgrades)
 
     def _begin(self) -> None:
         self._due = self.loop.time() + HEAD_SECONDS
@@ -318,7 +252,7 @@ class GuardedProtocol(HttpToolsProtocol):
         instead: Any = refused(scope, error)
         cycle = RequestResponseCycle(
             scope=instead,
-            transport=_Lingering(self.transport, self.loop),
+            transport=Lingering(self.transport, self.loop),
             flow=self.flow,
             logger=self.logger,
             access_logger=self.access_logger,

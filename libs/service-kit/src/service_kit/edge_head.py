@@ -1,0 +1,60 @@
+"""What the head of a request must be like, whatever it asks for."""
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+from service_kit.edge_errors import (
+    HeadersTooLargeError,
+    MalformedRequestError,
+    TargetTooLongError,
+)
+from service_kit.errors import ServiceError
+
+Fields: TypeAlias = Sequence[tuple[bytes, bytes]]
+
+MAX_HEAD_BYTES = 32 * 1024
+MAX_TARGET_BYTES = 8 * 1024
+MAX_FIELDS = 100
+_VERSIONS = frozenset(("1.0", "1.1"))
+_FORMS = (b"/", b"http://", b"https://")
+
+
+def fault(target: bytes, fields: Fields, version: str, *, upgrades: bool) -> ServiceError | None:
+    """Return why a head is refused, or None: nothing in it is left to be guessed at.
+
+    The names of `fields` are in lower case; `version` is that of HTTP.
+    """
+    names = [name for name, _ in fields]
+    if len(target) > MAX_TARGET_BYTES:
+        return TargetTooLongError()
+    if len(names) > MAX_FIELDS:
+        return HeadersTooLargeError()
+    hosts = names.count(b"host")
+    sound = (
+        version in _VERSIONS
+        and (hosts == 1 or (not hosts and version == "1.0"))
+        and target.startswith(_FORMS)
+        and b"#" not in target
+        and (b"transfer-encoding" not in names or _is_chunked(fields, version))
+        and not (upgrades and has_body(fields))
+    )
+    return None if sound else MalformedRequestError()
+
+
+def size(method: bytes, target: bytes, fields: Fields) -> int:
+    """Return how many bytes a head has, at least."""
+    lines = sum(len(name) + len(value) + len(b": \r\n") for name, value in fields)
+    return len(method) + len(target) + len(b"  HTTP/1.1\r\n") + lines + len(b"\r\n")
+
+
+def has_body(fields: Fields) -> bool:
+    """Tell whether a body follows."""
+    return any(
+        name == b"transfer-encoding" or (name == b"content-length" and int(value))
+        for name, value in fields
+    )
+
+
+def _is_chunked(fields: Fields, version: str) -> bool:
+    codings = [value for name, value in fields if name == b"transfer-encoding"]
+    return version == "1.1" and [coding.strip().lower() for coding in codings] == [b"chunked"]
