@@ -1,3 +1,3 @@
-"""Gives every member's tests the fixtures of devkit: PostgreSQL, Redis, the whole system."""
+"""Gives every member's tests the fixtures of devkit (PostgreSQL, Redis, …) and `--codes`."""
 
-pytest_plugins = ["devkit.pytest_plugin"]
+pytest_plugins = ["devkit.pytest_plugin", "devkit.codes_plugin"]

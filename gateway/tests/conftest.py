@@ -9,6 +9,7 @@ import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from hashlib import sha256
+from pathlib import Path
 from typing import Any, Self
 
 import httpx
@@ -21,9 +22,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from devkit.declared import Declared
+from devkit.specs.project import public_document, taskgate
 from gateway_service.main import create_app
 from gateway_service.settings import Settings
 from service_kit.edge import GuardedProtocol
+from service_kit.errors import InternalError
 
 PATIENCE = 20.0
 LOOPBACK = "127.0.0.1"
@@ -172,12 +176,26 @@ class EchoUpstream(Part):
         return [value for key, value in self.requests[-1]["headers"] if key == name]
 
 
+_declared = Declared(public_document(taskgate(Path())))
+
+
+async def _check(response: httpx.Response) -> None:
+    """Object to a problem that its operation does not declare; a crash is declared nowhere."""
+    kind = response.headers.get("content-type")
+    if kind == "application/problem+json" and response.status_code != InternalError.status:
+        code = json.loads(await response.aread())["code"]
+        request, status = response.request, response.status_code
+        assert not _declared.objection(request.method, request.url.path, status, code)
+
+
 class Gateway(Part):
     """A running gateway and a client that talks to it."""
 
     def __init__(self, app: ASGIApp) -> None:
         super().__init__(app, lifespan="on", http=GuardedProtocol)
-        self.client = httpx.AsyncClient(timeout=PATIENCE, trust_env=False)
+        self.client = httpx.AsyncClient(
+            timeout=PATIENCE, trust_env=False, event_hooks={"response": [_check]}
+        )
 
     async def start(self) -> Self:
         await super().start()
@@ -223,6 +241,12 @@ class Entries:
 
     async def milliseconds_left(self, token: str) -> int:
         return int(await self._redis.pttl(self.name(token)))
+
+
+@pytest.fixture(scope="session")
+def declared() -> Declared:
+    """What the operations of the public document may answer."""
+    return _declared
 
 
 @pytest.fixture

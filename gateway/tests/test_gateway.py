@@ -1,12 +1,14 @@
 """What goes where, under which id, and what every error looks like."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING
 
 import pytest
 from starlette.responses import Response
 
+from devkit.declared import Declared
 from gateway_service.forwarding import Forwarder
 
 if TYPE_CHECKING:
@@ -83,6 +85,25 @@ async def test_an_import_may_have_10_mib(
 
     assert [response.status_code for response in responses] == [200, 413]
     assert len(upstream.requests[0]["body"]) == sizes[0]
+
+
+@pytest.mark.spec("GW-13", "ERR-9")
+async def test_a_client_that_stops_sending_is_told(
+    make_gateway: "MakeGateway", token: str, declared: Declared
+) -> None:
+    gateway = await make_gateway(upstream_request_body=0.01)
+    # By hand: an HTTP client would wait for itself.
+    reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+    head = f"POST {TASKS} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n"
+
+    writer.write(f"{head}connection: close\r\ncontent-length: 2\r\n\r\n{{".encode())
+    async with asyncio.timeout(10):
+        _, _, body = (await reader.read()).partition(b"\r\n\r\n")
+    writer.close()
+
+    problem = json.loads(body)
+    assert (problem["status"], problem["code"]) == (408, "request_timeout")
+    assert declared.objection("POST", TASKS, 408, "request_timeout") is None
 
 
 @pytest.mark.spec("GW-14")

@@ -1,11 +1,14 @@
 """Requests that are too large, malformed or meaningless, through the whole system."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
+from urllib.parse import urlsplit
 
 import pytest
 from httpx import AsyncClient
 
+from devkit.declared import Declared
 from devkit.stack import Stack
 
 TASKS = "/api/v1/tasks"
@@ -125,3 +128,30 @@ async def test_no_service_takes_a_head_without_bounds(stack: Stack, anonymous: A
         response = await anonymous.get(f"{url}/healthz", params={"q": "x" * 9000})
 
         assert (response.status_code, response.json()["code"]) == (414, "target_too_long")
+
+
+@pytest.mark.spec("EDGE-4", "ERR-7", "ERR-9")
+@pytest.mark.parametrize(
+    ("query", "fields", "status", "code"),
+    [
+        ("", "", 400, "malformed_request"),
+        ("?q=" + "x" * 9000, "Host: x\r\n", 414, "target_too_long"),
+        ("", f"Host: x\r\nX: {'x' * 33_000}\r\n", 431, "headers_too_large"),
+    ],
+    ids=lambda one: one[:20] if isinstance(one, str) else None,
+)
+async def test_what_the_edge_refuses_the_operation_declares(
+    stack: Stack, declared: Declared, query: str, fields: str, status: int, code: str
+) -> None:
+    # By hand: an HTTP client would not send it so.
+    address = urlsplit(stack.url)
+    async with asyncio.timeout(30):
+        reader, writer = await asyncio.open_connection(address.hostname, address.port)
+        writer.write(f"GET {TASKS}{query} HTTP/1.1\r\n{fields}\r\n".encode())
+        _, _, body = (await reader.read()).partition(b"\r\n\r\n")
+        writer.close()
+
+    problem = json.loads(body)
+
+    assert (problem["status"], problem["code"]) == (status, code)
+    assert declared.objection("GET", TASKS, status, code) is None

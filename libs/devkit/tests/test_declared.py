@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from devkit.declared import Declared
+from devkit.declared import Declared, Failure, seen, unseen
 
 
 def _problem(*codes: str) -> dict[str, Any]:
@@ -53,3 +53,22 @@ def test_what_is_not_declared_is_objected_to(
     method: str, path: str, status: int, code: str | None
 ) -> None:
     assert str(status) in str(DECLARED.objection(method, path, status, code))
+
+
+@pytest.mark.spec("ERR-9")
+def test_what_is_declared_and_was_not_seen_is_named_and_what_is_shared_need_be_seen_once() -> None:
+    shared = [Failure(f"GET /{name}", 503, "database_unavailable") for name in "ab"]
+    own = [Failure(f"GET /{name}", 404, "task_not_found") for name in "ab"]
+
+    assert unseen([*shared, *own], []) == sorted([*shared, *own])
+    assert unseen([*shared, *own], [shared[0], own[0]]) == [own[1]]
+
+
+@pytest.mark.spec("ERR-9")
+def test_every_way_to_fail_is_known_and_what_was_answered_is_seen() -> None:
+    assert DECLARED.objection("GET", "/things/7", 404, "no_thing") is None
+
+    failures = list(DECLARED.failures())
+
+    assert failures == [Failure("GET /things/{thing_id}", 404, "no_thing")]
+    assert failures[0] in seen

@@ -131,6 +131,7 @@ async def test_each_fails_by_itself_and_takes_no_version(alice: AsyncClient) -> 
     [
         ({"op": "delete", "id": str(uuid4())}, 404, "task_not_found"),
         ({"op": "complete", "id": "{id}", "if_match": '"9"'}, 412, "precondition_failed"),
+        ({"op": "skip", "id": "{id}"}, 409, "not_recurring"),
         (create("x", list_id=str(uuid4())), 422, "validation_failed"),
     ],
 )

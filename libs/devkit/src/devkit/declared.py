@@ -1,12 +1,35 @@
 """What an OpenAPI document says its operations can answer, and whether an answer is among that."""
 
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 from devkit.specs.contracts import Json
 
 _PARAMETER = re.compile(r"\\{\w+\\}")
+# What comes of something that all operations share, and not of what they do: the edge of HTTP,
+# the gateway in front, the signed identity, the database.
+SHARED = frozenset(
+    (
+        *("headers_too_large", "malformed_request", "request_timeout", "target_too_long"),
+        *("token_expired", "token_invalid", "token_missing", "token_revoked", "auth_unavailable"),
+        *("body_too_large", "origin_forbidden", "overloaded", "rate_limited"),
+        *("upstream_failed", "upstream_timeout", "upstream_unavailable"),
+        *("database_unavailable", "identity_invalid"),
+    )
+)
+
+
+class Failure(NamedTuple):
+    """A way an operation can fail; `operation` is its method and path."""
+
+    operation: str
+    status: int
+    code: str
+
+
+# What the answers of this process that were looked at by a `Declared` came to.
+seen: set[Failure] = set()
 
 
 class Declared:
@@ -15,30 +38,49 @@ class Declared:
     def __init__(self, document: Json) -> None:
         # The most literal template first: /trash/lists before /trash/{task_id}.
         templates = sorted(document["paths"], key=lambda path: (path.count("{"), -len(path)))
-        self._operations = [(_pattern(path), document["paths"][path]) for path in templates]
+        self._operations = [(path, _pattern(path), document["paths"][path]) for path in templates]
 
     def objection(self, method: str, path: str, status: int, code: str | None) -> str | None:
         """Say what is wrong with an answer, if anything; `code` is its problem's, None for none.
 
-        What no operation answered (no such path, or another method) is never wrong.
+        What no operation answered (no such path, or another method) is never wrong. A problem
+        that is right is `seen`.
         """
-        answers = self._answers(method, path)
+        name = "get" if method == "HEAD" else method.lower()
+        template, answers = self._answers(name, path)
         if answers is None:
             return None
         answer = answers.get(str(status))
         if answer is None:
             return f"{method} {path} does not declare {status} ({code})"
-        if code is not None and code not in _codes(answer):
+        if code is None:
+            return None
+        if code not in _codes(answer):
             return f"{method} {path} declares {status}, but not with {code}"
+        seen.add(Failure(f"{name.upper()} {template}", status, code))
         return None
 
-    def _answers(self, method: str, path: str) -> Mapping[str, Any] | None:
-        name = "get" if method == "HEAD" else method.lower()
-        for pattern, item in self._operations:
+    def failures(self) -> Iterator[Failure]:
+        """Yield every way to fail that is declared."""
+        for path, _, item in self._operations:
+            for method, operation in item.items():
+                for status, answer in operation.get("responses", {}).items():
+                    for code in _codes(answer):
+                        yield Failure(f"{method.upper()} {path}", int(status), code)
+
+    def _answers(self, name: str, path: str) -> tuple[str, Mapping[str, Any] | None]:
+        for template, pattern, item in self._operations:
             if pattern.fullmatch(path.rstrip("/")):
                 answers: Mapping[str, Any] | None = item.get(name, {}).get("responses")
-                return answers
-        return None
+                return template, answers
+        return path, None
+
+
+def unseen(declared: Iterable[Failure], found: Iterable[Failure]) -> list[Failure]:
+    """Return what is declared and was not found; what is shared, unless one operation showed it."""
+    found = set(found)
+    shown = {failure.code for failure in found} & SHARED
+    return sorted(failure for failure in set(declared) - found if failure.code not in shown)
 
 
 def _pattern(path: str) -> re.Pattern[str]:

@@ -55,6 +55,15 @@ def taskgate(root: Path) -> Project:
     )
 
 
+def public_document(project: Project) -> dict[str, Any]:
+    """Return what clients are shown: the documents of the gateway and of tasks, in one.
+
+    Raises `MissingCodeError`.
+    """
+    merge: Callable[..., dict[str, Any]] = _resolve("gateway_service.public_document:merge")
+    return merge(project.openapi["gateway"](), project.openapi["tasks"](), "")
+
+
 def _openapi(target: str) -> dict[str, Any]:
     document: dict[str, Any] = _resolve(target)().openapi()
     return document
