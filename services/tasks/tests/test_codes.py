@@ -16,9 +16,13 @@ PROVOKED: dict[str, dict[str, Any]] = {
     "malformed_json": {"content": "{", "headers": {"Content-Type": "application/json"}},
     "unsupported_media_type": {"content": "x", "headers": {"Content-Type": "text/plain"}},
     "invalid_cursor": {"params": {"cursor": "junk"}},
+    "resync_required": {"params": {"min_cursor": "ffffffff.1"}},
 }
-# This one has no pages, and so no cursor of one.
-OTHERWISE = {("GET /api/v1/stats", "invalid_cursor"): {"params": {"min_cursor": "junk"}}}
+# One has no pages, and so no cursor of one; the other none that an answer may not be older than.
+OTHERWISE = {
+    ("GET /api/v1/stats", "invalid_cursor"): {"params": {"min_cursor": "junk"}},
+    ("GET /api/v1/sync", "resync_required"): {"params": {"cursor": "ffffffff.1"}},
+}
 FAILURES = [one for one in Declared(build_api().openapi()).failures() if one.code in PROVOKED]
 
 
