@@ -1,8 +1,8 @@
 """Event streams on their way to the client: each for as long as its token lets in."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
 
 from starlette.types import Message, Receive, Scope, Send
@@ -14,6 +14,7 @@ from gateway_service.errors import AuthUnavailableError, RefusalError
 from gateway_service.forwarding import Forwarder
 from gateway_service.upstream.request import Header
 from service_kit.identity import END_HEADER
+from service_kit.meanwhile import meanwhile
 
 # A logout is in force on every stream within 5 s, whatever became of the message that told of it.
 PERIOD_SECONDS = 4.0
@@ -108,15 +109,9 @@ class EventStreams:
         self._stopped = True
         self._end_all()
 
-    @asynccontextmanager
-    async def kept_up(self) -> AsyncIterator[None]:
+    def kept_up(self) -> AbstractAsyncContextManager[None]:
         """Look every few seconds which streams may not go on."""
-        looking = asyncio.create_task(self._look_forever())
-        try:
-            yield
-        finally:
-            looking.cancel()
-            await asyncio.gather(looking, return_exceptions=True)
+        return meanwhile(self._look_forever())
 
     async def _look_forever(self) -> None:
         while True:

@@ -1,8 +1,8 @@
 """Tokens taken back before their time: kept in Redis, and in process those known of."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from functools import lru_cache
 from hashlib import sha256
 
@@ -25,13 +25,13 @@ from gateway_service.errors import (
     TokenRevokedError,
 )
 from gateway_service.redis_link import RedisDownError, RedisLink
+from service_kit.meanwhile import meanwhile
 
 CHANNEL = "taskgate:revoked"
 # Clocks of several gateways differ; an entry must not end before the token does by any of them.
 SPARE_SECONDS = 60
 _RECONNECT_SECONDS = 1.0
 _LISTEN_SECONDS = 5.0
-_CANCEL_AGAIN_SECONDS = 0.1
 
 _logger = structlog.get_logger(__name__)
 
@@ -104,17 +104,9 @@ class Revocations:
             raise LogoutUnavailableError from error
         self._known.add(revocation, self._clock())
 
-    @asynccontextmanager
-    async def kept_informed(self, redis: Redis) -> AsyncIterator[None]:
+    def kept_informed(self, redis: Redis) -> AbstractAsyncContextManager[None]:
         """Listen to what other processes revoke, over a connection of its own."""
-        listening = asyncio.create_task(self._listen_forever(redis))
-        try:
-            yield
-        finally:
-            # The client can lose a cancellation while it connects.
-            while not listening.done():
-                listening.cancel()
-                await asyncio.wait([listening], timeout=_CANCEL_AGAIN_SECONDS)
+        return meanwhile(self._listen_forever(redis))
 
     async def _listen_forever(self, redis: Redis) -> None:
         while True:

@@ -1,14 +1,14 @@
 """Whether verdicts remembered still hold: the verifier is asked what its verdicts rest on."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, suppress
 
 import structlog
 
 from gateway_service.authentication.verdicts import Verdict
 from gateway_service.authentication.verifier_client import VerifierClient
 from gateway_service.errors import AuthUnavailableError
+from service_kit.meanwhile import meanwhile
 
 PERIOD_SECONDS = 5.0
 # While verifiers disagree, having fetched keys at different times, each verdict is news.
@@ -39,15 +39,9 @@ class TrustWatch:
         if not self.holds(verdict):
             self._news.set()
 
-    @asynccontextmanager
-    async def kept_up(self) -> AsyncIterator[None]:
+    def kept_up(self) -> AbstractAsyncContextManager[None]:
         """Look every few seconds, off the path of any request."""
-        looking = asyncio.create_task(self._look_forever())
-        try:
-            yield
-        finally:
-            looking.cancel()
-            await asyncio.gather(looking, return_exceptions=True)
+        return meanwhile(self._look_forever())
 
     async def _look_forever(self) -> None:
         while True:

@@ -1,13 +1,14 @@
 """What the service does by itself, every now and then: to remove what is past its time."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from service_kit.clock import utc_now
+from service_kit.meanwhile import meanwhile
 from tasks_service.database_failures import DATABASE_ERRORS
 from tasks_service.services.housekeeping import DUTIES, Duty
 
@@ -16,17 +17,11 @@ _BATCH = 500
 _log = structlog.get_logger(__name__)
 
 
-@asynccontextmanager
-async def kept_tidy(
+def kept_tidy(
     sessions: async_sessionmaker[AsyncSession], seconds: float, duties: Sequence[Duty] = DUTIES
-) -> AsyncIterator[None]:
+) -> AbstractAsyncContextManager[None]:
     """Do the duties every so many seconds for as long as this lasts, the first time after them."""
-    work = asyncio.create_task(_work(sessions, seconds, duties))
-    try:
-        yield
-    finally:
-        work.cancel()
-        await asyncio.wait([work])
+    return meanwhile(_work(sessions, seconds, duties))
 
 
 async def _work(

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
+from service_kit.meanwhile import meanwhile
 from tasks_service.database_failures import DATABASE_ERRORS
 from tasks_service.errors import TooManyStreamsError
 from tasks_service.services.account import Writes, last_cursors
@@ -105,15 +106,15 @@ class Events:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Hear notices, and look into the database where none come."""
-        async with self._notices.running(self._hear, self._look_now.set):
-            looking = asyncio.create_task(self._look_forever())
+        async with (
+            self._notices.running(self._hear, self._look_now.set),
+            meanwhile(self._look_forever()),
+        ):
             try:
                 yield
             finally:
-                looking.cancel()
                 for followed in self._followed.values():
                     followed.feed.close()
-                await asyncio.gather(looking, return_exceptions=True)
 
     def _close(self, key: str, stream: EventStream) -> None:
         followed = self._followed[key]

@@ -5,8 +5,8 @@ Redis is away.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -16,13 +16,14 @@ from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 
+from service_kit.meanwhile import meanwhile
+
 CHANNEL = "taskgate:changes"
 _WAITING = 10_000
 _AT_ONCE = 100
 _ANSWER_SECONDS = 1.0
 _RECONNECT_SECONDS = 0.5
 _LISTEN_SECONDS = 5.0
-_CANCEL_AGAIN_SECONDS = 0.1
 
 _logger = structlog.get_logger(__name__)
 
@@ -71,23 +72,11 @@ class Notices:
             return False
         return self._subscribed
 
-    @asynccontextmanager
-    async def running(
+    def running(
         self, hear: Callable[[Notice], None], begin: Callable[[], None]
-    ) -> AsyncIterator[None]:
+    ) -> AbstractAsyncContextManager[None]:
         """Call `hear` with each notice, and `begin` when notices may have been missed till now."""
-        tasks = [
-            asyncio.create_task(self._listen_forever(hear, begin)),
-            asyncio.create_task(self._tell_forever()),
-        ]
-        try:
-            yield
-        finally:
-            # The client can lose a cancellation while it connects.
-            while any(not task.done() for task in tasks):
-                for task in tasks:
-                    task.cancel()
-                await asyncio.wait(tasks, timeout=_CANCEL_AGAIN_SECONDS)
+        return meanwhile(self._listen_forever(hear, begin), self._tell_forever())
 
     async def _tell_forever(self) -> None:
         while True:
