@@ -11,7 +11,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -26,13 +26,16 @@ from devkit.load import load, lost
 from devkit.ports import LOOPBACK
 from devkit.promises import Fault, table
 from devkit.stack import Stack, running_stack
+from devkit.stepped_clock import SteppedClock
 
 RESULTS = Path(__file__).parent / "results" / "faults.md"
-PARTS = ("postgres", "redis", "auth-verifier", "tasks", "gateway")
+SERVICES = ("auth-verifier", "tasks", "gateway")
+PARTS = ("postgres", "redis", *SERVICES)
 HANG_SECONDS = 10.0
 # Longer than any limit of ours: a client that gives up first would not see what it is told.
 PATIENCE_SECONDS = 40.0
 AWAY_SECONDS = 8.0
+ONE_HOUR = 3600
 LIMIT_SECONDS = 90.0
 IDLE_CONNECTIONS = 5_000
 DISK_MEGABYTES = 160
@@ -80,12 +83,20 @@ class System:
     stack: Stack
     issuer: Issuer
     forge: Forge
+    clocks: Mapping[str, SteppedClock]
     disk: Path | None = None
 
     def headers(self, user_id: str) -> dict[str, str]:
-        """Return those of a user of the issuer, or of one whose token the secret signed."""
-        by_key = int(user_id[-1], 16) % 2
-        token = self.forge.token("EdDSA", sub=user_id) if by_key else self.stack.token(user_id)
+        """Return those of a user of the issuer, or of one whose token the secret signed.
+
+        It is good by every clock there will be.
+        """
+        now = int(time.time())
+        begins, ends = now - 2 * ONE_HOUR, now + 2 * ONE_HOUR
+        if int(user_id[-1], 16) % 2:
+            token = self.forge.token("EdDSA", sub=user_id, iat=begins, exp=ends)
+        else:
+            token = self.stack.token(user_id, iat=begins, exp=ends)
         return {"Authorization": f"Bearer {token}"}
 
 
@@ -116,7 +127,6 @@ async def main() -> int:
                     print(table(found[-1:]).splitlines()[-1], flush=True)
         except PermissionError as error:
             print(f"not reached: {', '.join(plan.name for plan in chosen)}: {error}")
-    print("not reached: the clock stepped: no process here has a clock of its own", flush=True)
     report = f"# Faults\n\n`make test-faults`\n\n{table(found)}\n"
     if not words:
         RESULTS.parent.mkdir(exist_ok=True)
@@ -156,13 +166,17 @@ async def system(disk: Path | None = None) -> AsyncIterator[System]:
     keys = new_keys()
     issuer = Issuer(keys)
     await issuer.start()
-    environment = {
+    settings = {
         "gateway": {"GATEWAY_WORKERS": "2", "UPSTREAM_ANSWER_HEAD": "15", "ACCESS_LOG": "false"},
         "auth-verifier": {"BETTER_AUTH_URL": issuer.url},
+        "tasks": {},
     }
     try:
-        async with running_stack(environment=environment, durable_redis=True) as stack:
-            yield System(stack, issuer, Forge(issuer.url, keys), disk)
+        with tempfile.TemporaryDirectory() as folder:
+            clocks = {part: SteppedClock(Path(folder) / part) for part in SERVICES}
+            environment = {part: settings[part] | clocks[part].environment for part in SERVICES}
+            async with running_stack(environment=environment, durable_redis=True) as stack:
+                yield System(stack, issuer, Forge(issuer.url, keys), clocks, disk)
     finally:
         await issuer.stop()
 
@@ -204,6 +218,8 @@ def plans_for_all() -> list[Plan]:
         Plan("connection pool exhausted 8 s", exhausted),
         Plan(f"{IDLE_CONNECTIONS} idle connections", idle, must_not_fail=True),
         Plan("SIGTERM to a gateway worker", worker_ended, must_not_fail=True),
+        Plan("clock -1 h, +1 h every service", partial(stepped, SERVICES)),
+        *(Plan(f"clock -1 h, +1 h {part}", partial(stepped, (part,))) for part in SERVICES),
     ]
 
 
@@ -268,6 +284,24 @@ async def worker_ended(system: System) -> None:
     worker = next(one for one in children if "spawn_main" in " ".join(one.cmdline()))
     worker.send_signal(signal.SIGTERM)
     await asyncio.to_thread(worker.wait, 30)
+
+
+async def stepped(parts: Sequence[str], system: System) -> None:
+    """Set the clocks of some services back, then forth, then right again."""
+    for seconds in (-ONE_HOUR, ONE_HOUR, 0):
+        for part in parts:
+            system.clocks[part].step(seconds)
+        if seconds:
+            # Nobody shall be let in for what was found by the clock as it was.
+            await forget_verdicts(system)
+            await asyncio.sleep(AWAY_SECONDS)
+
+
+async def forget_verdicts(system: System) -> None:
+    """Take the verdicts that gateway processes share; what each knows itself ends in 5 s."""
+    async with Redis.from_url(system.stack.redis_url) as redis:
+        async for name in redis.scan_iter(match="taskgate:verdict:*"):
+            await redis.delete(name)
 
 
 async def full(system: System) -> None:

@@ -186,14 +186,30 @@ async def test_streams_end_without_redis_where_the_unknown_are_refused(
 async def test_streams_take_no_connection_from_other_requests(
     make_gateway: "MakeGateway", upstream: "EchoUpstream", token: str, path: str
 ) -> None:
-    gateway = await make_gateway(event_streams=1, upstream_pool_wait=0.05)
+    gateway = await make_gateway(event_streams=1)
     async with streaming(gateway, token, path):
-        refused = await gateway.get(path, token)
         upstream.answer = None
         other = await gateway.get("/api/v1/tasks", token)
 
-    assert (refused.status_code, refused.json()["code"]) == (503, "upstream_unavailable")
     assert other.status_code == 200
+
+
+@pytest.mark.spec("EVENT-14")
+@pytest.mark.parametrize("path", [EVENTS, EVENTS + "/"])
+async def test_one_stream_too_many_is_refused_at_once_until_another_has_ended(
+    make_gateway: "MakeGateway", upstream: "EchoUpstream", source: Source, token: str, path: str
+) -> None:
+    gateway = await make_gateway(event_streams=1, upstream_pool_wait=2 * PATIENCE)
+    async with streaming(gateway, token):
+        refused = await gateway.get(path, token)
+    async with asyncio.timeout(PATIENCE):
+        await source.gone.wait()
+    upstream.answer = Source().response
+    async with streaming(gateway, token):
+        pass
+
+    assert (refused.status_code, refused.json()["code"]) == (503, "streams_full")
+    assert refused.headers["retry-after"] == "10"
 
 
 @pytest.mark.spec("EVENT-9")

@@ -122,6 +122,16 @@ def test_what_the_gateway_adds_stands_beside_what_the_service_declares() -> None
     ]
 
 
+@pytest.mark.spec("ERR-7", "EVENT-14")
+def test_only_a_stream_may_be_one_too_many() -> None:
+    inner = {**INNER, "paths": {**INNER["paths"], "/api/v1/events": {"get": {}}}}
+
+    paths = merge(build_api().openapi(), inner, "https://tasks.example.com")["paths"]
+
+    full = {path for path, item in paths.items() if "streams_full" in str(item)}
+    assert full == {"/api/v1/events"}
+
+
 def test_merging_changes_neither_part() -> None:
     own = build_api().openapi()
 

@@ -9,7 +9,7 @@ from gateway_service.admission import Admitted
 from gateway_service.authentication.revocations import Revocations
 from gateway_service.authentication.verdicts import Verdict
 from gateway_service.errors import LogoutUnavailableError, RemovalUnconfirmedError
-from gateway_service.event_streams import EventStreams
+from gateway_service.event_streams import PATH, EventStreams
 from gateway_service.forwarding import Forwarder
 from gateway_service.metrics import Metrics
 from gateway_service.upstream.errors import UpstreamFailedError
@@ -25,7 +25,7 @@ ANY_ROUTE = "/api/{path}"
 # What takes all of its caller's tokens along, once it is done.
 _ACCOUNT = "/api/v1/account"
 # Streams go over connections of their own; the tasks service takes this path with a slash too.
-_STREAM = frozenset(("/api/v1/events", "/api/v1/events/"))
+_STREAM = frozenset((PATH, f"{PATH}/"))
 _REQUEST_ID = HEADER.encode()
 _COST = COST_HEADER.encode()
 # What the service tells us alone.

@@ -7,6 +7,8 @@ from typing import ClassVar
 from service_kit.errors import ServiceError
 
 RETRY_AFTER_SECONDS = 2
+# A place becomes free when a client leaves, not in a moment.
+STREAM_RETRY_AFTER_SECONDS = 10
 # RFC 6750 §3.1.
 _INVALID_TOKEN = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
 
@@ -119,6 +121,20 @@ class RemovalUnconfirmedError(AuthUnavailableError):
         self.detail = (
             "What you had is removed. That your tokens are revoked cannot be confirmed right now: "
             "send the same request again until it is."
+        )
+
+
+class StreamsFullError(ServiceError):
+    """This process carries as many event streams as it may."""
+
+    status: ClassVar[int] = 503
+    code: ClassVar[str] = "streams_full"
+    title: ClassVar[str] = "Streams full"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "No more event streams are carried right now. Try again, and sync meanwhile.",
+            headers={"Retry-After": str(STREAM_RETRY_AFTER_SECONDS)},
         )
 
 

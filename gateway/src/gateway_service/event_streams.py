@@ -10,12 +10,13 @@ from starlette.types import Message, Receive, Scope, Send
 from gateway_service.authentication.authenticator import Authenticator
 from gateway_service.authentication.verdict_source import VerdictSource
 from gateway_service.authentication.verdicts import Verdict
-from gateway_service.errors import AuthUnavailableError, RefusalError
+from gateway_service.errors import AuthUnavailableError, RefusalError, StreamsFullError
 from gateway_service.forwarding import Forwarder
 from gateway_service.upstream.request import Header
 from service_kit.identity import END_HEADER
 from service_kit.meanwhile import meanwhile
 
+PATH = "/api/v1/events"
 # A logout is in force on every stream within 5 s, whatever became of the message that told of it.
 PERIOD_SECONDS = 4.0
 _AT_ONCE = 500
@@ -45,18 +46,20 @@ class _Stream:
 class EventStreams:
     """Carries streams over `forwarder`, and ends those whose token is over.
 
-    Use inside `async with kept_up()`. `clock` tells Unix seconds.
+    At most `most` at once. Use inside `async with kept_up()`. `clock` tells Unix seconds.
     """
 
     def __init__(
         self,
         forwarder: Forwarder,
         *,
+        most: int,
         authenticator: Authenticator,
         source: VerdictSource,
         clock: Callable[[], float],
     ) -> None:
         self._forwarder = forwarder
+        self._most = most
         self._authenticator = authenticator
         self._source = source
         self._clock = clock
@@ -73,13 +76,16 @@ class EventStreams:
     ) -> None:
         """Carry one stream until it ends by itself, its client hangs up, or it may not go on.
 
-        Raises what `Forwarder.forward` does.
+        Raises `StreamsFullError`, and what `Forwarder.forward` does.
         """
         if self._stopped:
             # Whoever comes back is served by another gateway, or by the next one.
             for message in _EMPTY:
                 await send(message)
             return
+        if len(self._open) >= self._most:
+            # Not left to the pool: who waits there keeps a place among all other requests.
+            raise StreamsFullError
         started = False
 
         async def relay(message: Message) -> None:

@@ -80,6 +80,7 @@ class Parts:
         self.streams = EventStreams(
             # A stream is asked for without a body.
             Forwarder(self._stream_pool, body_limit=0),
+            most=settings.event_streams,
             authenticator=self.authenticator,
             source=self._source,
             clock=clock,

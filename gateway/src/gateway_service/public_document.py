@@ -12,7 +12,8 @@ import httpx
 import structlog
 
 from gateway_service.api.security import AUTH_RESPONSES, SECURITY_SCHEME
-from gateway_service.errors import OriginForbiddenError
+from gateway_service.errors import OriginForbiddenError, StreamsFullError
+from gateway_service.event_streams import PATH as EVENTS
 from gateway_service.upstream.errors import FORWARDING_RESPONSES, UpstreamUnavailableError
 from service_kit.edge_errors import EDGE_RESPONSES
 from service_kit.errors import problem
@@ -31,6 +32,7 @@ _SAFE = frozenset(("get", "head", "options"))
 _ALWAYS = join_answers(EDGE_RESPONSES, problem(OverloadedError))
 # A session cookie needs a listed page, except where nothing can be changed.
 _ORIGIN_RESPONSES: dict[bool, Answers] = {True: {}, False: problem(OriginForbiddenError)}
+_STREAM_RESPONSES = problem(StreamsFullError)
 _INFO = {
     "title": "Taskgate",
     "version": "1",
@@ -106,7 +108,8 @@ def merge(own: OpenApi, inner: OpenApi, public_url: str) -> OpenApi:
         for path, item in part["paths"].items():
             if path.startswith(_PUBLIC_PREFIX):
                 paths[path] = item
-                _put_behind_token(item, ways_to_fail)
+                streams = _STREAM_RESPONSES if path == EVENTS else {}
+                _put_behind_token(item, join_answers(ways_to_fail, streams))
     return {
         "openapi": own["openapi"],
         "info": _INFO,

@@ -122,9 +122,7 @@ class Settings(ServiceSettings):
     rate_limit_address: RateLimit = 1200
     rate_limit_failures: RateLimit = 300
     upstream_total: Seconds = _DEFAULTS.total
-    event_streams: int = Field(
-        default=5_000, ge=1, description="How many event streams are carried at once."
-    )
+    event_streams: int = Field(default=5_000, ge=1, description="Event streams of a process.")
     upstream_connect: Seconds = _DEFAULTS.connect
     upstream_pool_wait: Seconds = _DEFAULTS.pool_wait
     upstream_request_body: Seconds = _DEFAULTS.request_body

@@ -3,11 +3,17 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
-from asyncpg import ConnectionDoesNotExistError, InterfaceError
+from asyncpg import (
+    CannotConnectNowError,
+    ConnectionDoesNotExistError,
+    InterfaceError,
+    InternalClientError,
+)
 from fastapi import FastAPI
 from httpx import AsyncClient, Response
 from pydantic import SecretStr
 from sqlalchemy import text
+from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi as Adapter
 
 from devkit.servers import Server
 from tasks_service import database
@@ -17,6 +23,8 @@ from tasks_service.migrate import upgrade
 from tasks_service.settings import TasksSettings
 
 TASKS = "/api/v1/tasks"
+# What the adapter raises where a connection cannot be made; it has no types.
+ADAPTED: Callable[[str, Exception], Exception] = Adapter.Error
 UserOf = Callable[[FastAPI, str], AsyncClient]
 
 
@@ -152,6 +160,8 @@ async def test_a_database_that_hangs_in_the_middle_of_a_write_is_503(
         (TimeoutError(), True),
         (InterfaceError("connection is closed"), True),
         (ConnectionDoesNotExistError(), True),
+        (InternalClientError("another operation is in progress"), True),
+        (ADAPTED("starting up", CannotConnectNowError("starting up")), True),
         (ValueError("a mistake of ours"), False),
     ],
 )

@@ -1,8 +1,9 @@
 """What a failing database looks like to the driver, turned into the answer a caller gets."""
 
 import structlog
-from asyncpg import InterfaceError, PostgresError
+from asyncpg import InterfaceError, InternalClientError, PostgresError
 from fastapi import FastAPI, Request, Response
+from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi as Adapter
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
@@ -14,7 +15,24 @@ from tasks_service.errors import DatabaseUnavailableError
 _PASSING = ("08", "53", "57", "55P03")
 # SQLAlchemy wraps most of what the driver raises, though not all.
 # This service does no I/O but the database's, so an OSError (a TimeoutError is one) is its.
-DATABASE_ERRORS = (OSError, PoolTimeoutError, DBAPIError, PostgresError, InterfaceError)
+DATABASE_ERRORS = (
+    OSError,
+    PoolTimeoutError,
+    DBAPIError,
+    PostgresError,
+    InterfaceError,
+    # What the driver comes to when the server goes away between two steps of a statement.
+    InternalClientError,
+    # Of a connection that is made for a read on the driver.
+    Adapter.Error,
+)
+_LOST = (
+    OSError,
+    PoolTimeoutError,
+    InterfaceError,
+    InternalClientError,
+    Adapter.InternalClientError,
+)
 _log = structlog.get_logger(__name__)
 
 
@@ -40,4 +58,4 @@ def is_passing(error: Exception) -> bool:
     state = getattr(cause, "sqlstate", None)
     if isinstance(state, str):
         return state.startswith(_PASSING)
-    return isinstance(cause, OSError | PoolTimeoutError | InterfaceError)
+    return isinstance(cause, _LOST)
