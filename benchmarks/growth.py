@@ -1,6 +1,7 @@
-"""`python -m benchmarks.growth [MOST]`: how cost grows with the number of a user's tasks.
+"""`python -m benchmarks.growth [MOST [ROWS]]`: how cost grows with the number of a user's tasks.
 
-Three users of one database have a hundred tasks, ten thousand, and a million unless told otherwise.
+Three users of one database have a hundred tasks, ten thousand, and a million unless told otherwise;
+others make up for ROWS rows in all, if that is given.
 """
 
 import asyncio
@@ -33,8 +34,9 @@ FEW = "part 77"
 _REPORT = """# How cost grows with a user's tasks
 
 `make bench-growth`: CPU time per request of the tasks service and of PostgreSQL, one request after the other, at most {most} or
-{seconds:g} s of each; three users of one database. {machine}, Python {python}. The last column says how many times the first a
-request costs in the end, both together; 1.5 is the goal of what is asked most (list, get, create).
+{seconds:g} s of each; three users of one database{beside}. {machine}, Python {python}. The last
+column says how many times the first a request costs in the end, both together; 1.5 is the goal of what is asked most (list,
+get, create).
 
 | request | {sizes} | grows |
 |---|{columns}---|
@@ -45,17 +47,18 @@ request costs in the end, both together; 1.5 is the goal of what is asked most (
 async def main() -> None:
     """Measure, write the table and print it."""
     most = int(sys.argv[1]) if len(sys.argv) > 1 else MOST
+    rows = int(sys.argv[2]) if len(sys.argv) > 2 else 0  # noqa: PLR2004 - the second one
     sizes = [*(size for size in SIZES if size < most), most]
     costs: dict[str, list[Cost | None]] = {}
     async with tasks_alone() as alone:
-        await seed_unevenly(alone.database_url, sizes)
+        await seed_unevenly(alone.database_url, sizes, rows)
         origin = url(alone.port)
         for number, size in enumerate(sizes, 1):
             for name, request in (await _requests(origin, alone.user(number), size)).items():
                 cost = await _measure(alone.running, origin, request)
                 costs.setdefault(name, []).append(cost)
                 print(f"{size:>9,} {name}: {_cell(cost)}", flush=True)
-    report(sizes, costs)
+    report(sizes, costs, rows)
 
 
 class Cost(NamedTuple):
@@ -153,7 +156,7 @@ async def _cursor(origin: str, user: Mapping[str, str], version: int) -> str:
     return f"{epoch}.{version}"
 
 
-def report(sizes: list[int], costs: Mapping[str, list[Cost | None]]) -> None:
+def report(sizes: list[int], costs: Mapping[str, list[Cost | None]], rows: int) -> None:
     """Write the table and print it."""
     lines = []
     for name, each in costs.items():
@@ -163,6 +166,7 @@ def report(sizes: list[int], costs: Mapping[str, list[Cost | None]]) -> None:
     text = _REPORT.format(
         most=MOST_REQUESTS,
         seconds=SECONDS,
+        beside=f", {rows:,} rows of all users" if rows else "",
         machine=machine(),
         python=platform.python_version(),
         sizes=" | ".join(f"{size:,} tasks" for size in sizes),
