@@ -117,8 +117,8 @@ bench-overload: $(READY) ## Measure what is served at 1, 2 and 4 times the load;
 bench-tasks: $(READY) ## Measure the tasks service beside the least it could cost
 	@exec $(PY) -m benchmarks.tasks
 
-bench-growth: $(READY) ## Measure how cost grows with a user's tasks; MOST=1000000
-	@exec $(PY) -m benchmarks.growth $(MOST)
+bench-growth: $(READY) ## Measure how cost grows with a user's tasks; MOST=1000000 ROWS=10000000
+	@exec $(PY) -m benchmarks.growth $(or $(MOST),1000000) $(ROWS)
 
 bench-sync: $(READY) ## Cut a client's events at random while others write; WRITES=10000
 	@exec $(PY) benchmarks/sync.py $(WRITES)

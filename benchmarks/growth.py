@@ -1,11 +1,11 @@
-"""`python -m benchmarks.growth [MOST]`: how cost grows with the number of a user's tasks.
+"""`python -m benchmarks.growth [MOST [ROWS]]`: how cost grows with the number of a user's tasks.
 
-Three users of one database have a hundred tasks, ten thousand, and a million unless told otherwise.
+Three users of one database have a hundred tasks, ten thousand, and a million unless told otherwise;
+others make up for ROWS rows in all, if that is given.
 """
 
 import asyncio
 import platform
-import secrets
 import sys
 import time
 from collections.abc import Mapping
@@ -14,11 +14,11 @@ from typing import NamedTuple
 
 from httpx import AsyncClient, HTTPStatusError, codes
 
+from benchmarks.alone import tasks_alone
 from benchmarks.load import Request
-from benchmarks.processes import RESULTS, Fleet, fleet, machine
-from benchmarks.seeding import seed_unevenly, signed
-from devkit.servers import fast_cluster, fast_redis
-from devkit.services import Services, url
+from benchmarks.processes import RESULTS, Fleet, machine
+from benchmarks.seeding import seed_unevenly
+from devkit.services import url
 
 SIZES = [100, 10_000]
 MOST = 1_000_000
@@ -29,11 +29,14 @@ FAR_PAGE = 1000
 LIST = "/api/v1/tasks?limit=20"
 # The description of the seventh task alone has this word; every title has the other.
 RARE, COMMON = md5(b"7").hexdigest(), "ada"  # noqa: S324 - made the same way when seeded
+# A word of one task in some seventy begins so.
+FEW = "part 77"
 _REPORT = """# How cost grows with a user's tasks
 
 `make bench-growth`: CPU time per request of the tasks service and of PostgreSQL, one request after the other, at most {most} or
-{seconds:g} s of each; three users of one database. {machine}, Python {python}. The last column says how many times the first a
-request costs in the end, both together; 1.5 is the goal of what is asked most (list, get, create).
+{seconds:g} s of each; three users of one database{beside}. {machine}, Python {python}. The last
+column says how many times the first a request costs in the end, both together; 1.5 is the goal of what is asked most (list,
+get, create).
 
 | request | {sizes} | grows |
 |---|{columns}---|
@@ -44,28 +47,18 @@ request costs in the end, both together; 1.5 is the goal of what is asked most (
 async def main() -> None:
     """Measure, write the table and print it."""
     most = int(sys.argv[1]) if len(sys.argv) > 1 else MOST
+    rows = int(sys.argv[2]) if len(sys.argv) > 2 else 0  # noqa: PLR2004 - the second one
     sizes = [*(size for size in SIZES if size < most), most]
     costs: dict[str, list[Cost | None]] = {}
-    async with fleet() as running:
-        cluster = fast_cluster(running.folder)
-        await cluster.prepare()
-        await running.start(cluster.program())
-        redis = fast_redis(running.folder)
-        redis.prepare()
-        await running.start(redis.program())
-        key = secrets.token_hex(32)
-        services = Services(cluster.url(), redis.url, "", key, 0, "http://localhost:8080")
-        await running.start(services.tasks())
-        await seed_unevenly(cluster.url(), sizes)
-        origin = url(services.tasks_port)
+    async with tasks_alone() as alone:
+        await seed_unevenly(alone.database_url, sizes, rows)
+        origin = url(alone.port)
         for number, size in enumerate(sizes, 1):
-            for name, request in (
-                await _requests(origin, signed(f"user-{number}", key), size)
-            ).items():
-                cost = await _measure(running, origin, request)
+            for name, request in (await _requests(origin, alone.user(number), size)).items():
+                cost = await _measure(alone.running, origin, request)
                 costs.setdefault(name, []).append(cost)
                 print(f"{size:>9,} {name}: {_cell(cost)}", flush=True)
-    report(sizes, costs)
+    report(sizes, costs, rows)
 
 
 class Cost(NamedTuple):
@@ -92,10 +85,14 @@ async def _ask(running: Fleet, origin: str, request: Request) -> Cost:
             method = "POST" if request.body else "GET"
             content = request.body or None
             kind = {"Content-Type": "application/json"} if request.body else {}
-            answer = await client.request(
+            async with client.stream(
                 method, request.path, content=content, headers=kind, timeout=60
-            )
-            answer.raise_for_status()
+            ) as answer:
+                answer.raise_for_status()
+                # A stream of events has no end; this one says that all up to here is told.
+                async for line in answer.aiter_lines():
+                    if line == "event: ready":
+                        break
 
         began = time.monotonic()
         for _ in range(WARM_UP):
@@ -112,6 +109,7 @@ async def _ask(running: Fleet, origin: str, request: Request) -> Cost:
 
 async def _requests(origin: str, user: Mapping[str, str], size: int) -> dict[str, Request]:
     far, task_id = await _walk(origin, user, size)
+    lately = await _cursor(origin, user, size - 10)
     asked = {
         "list, first page": LIST,
         f"list, page {FAR_PAGE:,} or the last": f"{LIST}&cursor={far}",
@@ -120,10 +118,15 @@ async def _requests(origin: str, user: Mapping[str, str], size: int) -> dict[str
         "get": f"/api/v1/tasks/{task_id}",
         "tasks of a tag": f"{LIST}&tag=home",
         "search, a rare word": f"{LIST}&q={RARE}",
+        "search, a rare word, by title": f"{LIST}&q={RARE}&sort=title",
         "search, a word of every task": f"{LIST}&q={COMMON}",
+        "search, a word of one in seventy": f"{LIST}&q={FEW}",
         "tags": "/api/v1/tags?limit=20",
         "stats": "/api/v1/stats",
         "list, counted": f"{LIST}&count=true",
+        "sync, the first page": "/api/v1/sync?limit=20",
+        "sync, the last 10 changes": f"/api/v1/sync?limit=20&cursor={lately}",
+        "events, the last 10 changes": f"/api/v1/events?cursor={lately}",
     }
     requests = {name: Request(path, user) for name, path in asked.items()}
     # Last, as the only one that leaves something behind.
@@ -145,7 +148,15 @@ async def _walk(origin: str, user: Mapping[str, str], size: int) -> tuple[str, s
     return cursor, page["items"][0]["id"]
 
 
-def report(sizes: list[int], costs: Mapping[str, list[Cost | None]]) -> None:
+async def _cursor(origin: str, user: Mapping[str, str], version: int) -> str:
+    """Return the cursor of an earlier write."""
+    async with AsyncClient(base_url=origin, headers=user, trust_env=False) as client:
+        written = await client.post("/api/v1/tasks", json={"title": "Write to Bob"})
+    epoch = written.raise_for_status().headers["X-Sync-Cursor"].partition(".")[0]
+    return f"{epoch}.{version}"
+
+
+def report(sizes: list[int], costs: Mapping[str, list[Cost | None]], rows: int) -> None:
     """Write the table and print it."""
     lines = []
     for name, each in costs.items():
@@ -155,6 +166,7 @@ def report(sizes: list[int], costs: Mapping[str, list[Cost | None]]) -> None:
     text = _REPORT.format(
         most=MOST_REQUESTS,
         seconds=SECONDS,
+        beside=f", {rows:,} rows of all users" if rows else "",
         machine=machine(),
         python=platform.python_version(),
         sizes=" | ".join(f"{size:,} tasks" for size in sizes),

@@ -56,19 +56,31 @@ UPDATE tag SET task_count = (
   SELECT count(*) FROM task_tag WHERE task_tag.user_id = tag.user_id AND tag_id = tag.id
 ) WHERE user_id = ANY ($1::text[])
 """
+# Of others, a thousand each. Working the words out would take most of the time, and the index of
+# words has each user's by themselves.
+_OTHERS_TASKS = 1000
+_ROWS_PER_TASK = 5 / 3
+_NO_WORDS = """
+CREATE OR REPLACE FUNCTION user_words(user_id text, title text, description text)
+RETURNS tsvector LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT ''::tsvector $$
+"""
+_WORDS = "SELECT pg_get_functiondef('user_words'::regproc)"
 _INDEXES = """
 SELECT indexname, indexdef FROM pg_indexes
 WHERE tablename = 'task' AND indexname LIKE 'ix%'
 """
 
 
-async def seed_unevenly(database_url: str, sizes: Sequence[int]) -> None:
+async def seed_unevenly(database_url: str, sizes: Sequence[int], rows: int = 0) -> None:
     """Give `user-1`, `user-2`, … so many tasks each, a million in minutes.
 
-    The indexes are made when the rows are there, and what triggers would do is done for all rows
-    at once; the statements are those of `seed`, so that users have the same tasks.
+    Further users get as many as make so many rows of all users, tags of tasks included. The
+    indexes are made when the rows are there, and what triggers would do is done for all rows at
+    once; the statements are those of `seed`, so that users have the same tasks.
     """
-    users = [f"user-{number}" for number in range(1, len(sizes) + 1)]
+    others = max(0, int(rows / _ROWS_PER_TASK - sum(sizes)) // _OTHERS_TASKS)
+    last = len(sizes) + others
+    users = [f"user-{number}" for number in range(1, last + 1)]
     connection = await asyncpg.connect(database_url)
     try:
         indexes = await connection.fetch(_INDEXES)
@@ -76,7 +88,14 @@ async def seed_unevenly(database_url: str, sizes: Sequence[int]) -> None:
             await connection.execute(f"DROP INDEX {name}")
         # No trigger and no foreign key is looked at.
         await connection.execute("SET session_replication_role = replica")
-        await connection.execute(_ACCOUNTS, len(sizes), max(sizes))
+        await connection.execute(_ACCOUNTS, last, max(sizes))
+        words = await connection.fetchval(_WORDS)
+        await connection.execute(_NO_WORDS)
+        those = _TASKS.replace(
+            "generate_series(1, $1::int) u", f"generate_series({len(sizes) + 1}, $1::int) u"
+        )
+        await connection.execute(those, last, _OTHERS_TASKS)
+        await connection.execute(words)
         for number, size in enumerate(sizes, 1):
             one = _TASKS.replace("generate_series(1, $1::int) u", "(SELECT $1::int) AS one (u)")
             await connection.execute(one, number, size)

@@ -5,16 +5,14 @@ Both serve the same rows of one PostgreSQL in the same run, in turns.
 
 import asyncio
 import platform
-import secrets
 from collections.abc import Mapping, Sequence
 
+from benchmarks.alone import tasks_alone
 from benchmarks.load import CONNECTIONS, Request, generator
 from benchmarks.measuring import Cost, Served, latencies, measure_in_turns, middle, ratio
 from benchmarks.peers.programs import python
-from benchmarks.processes import RESULTS, fleet, machine
-from benchmarks.seeding import seed, signed
-from devkit.servers import fast_cluster, fast_redis
-from devkit.services import Services
+from benchmarks.processes import RESULTS, machine
+from benchmarks.seeding import seed
 
 USERS, TASKS = 1000, 200
 ROUNDS = 5
@@ -36,20 +34,12 @@ times that.
 
 async def main() -> None:
     """Measure, print the table and write it down."""
-    async with fleet() as running:
-        cluster = fast_cluster(running.folder)
-        await cluster.prepare()
-        await running.start(cluster.program())
-        redis = fast_redis(running.folder)
-        redis.prepare()
-        await running.start(redis.program())
-        key = secrets.token_hex(32)
-        services = Services(cluster.url(), redis.url, "", key, 0, "http://localhost:8080")
-        await running.start(services.tasks())
-        task_ids = await seed(cluster.url(), USERS, TASKS)
-        floor, floor_port = python("floor", "floor", {"DATABASE_URL": cluster.url()})
+    async with tasks_alone() as alone:
+        running = alone.running
+        task_ids = await seed(alone.database_url, USERS, TASKS)
+        floor, floor_port = python("floor", "floor", {"DATABASE_URL": alone.database_url})
         await running.start(floor)
-        users = [signed(f"user-{n}", key) for n in range(1, USERS + 1)]
+        users = [alone.user(number) for number in range(1, USERS + 1)]
         asked = {
             "list 20 of 200 tasks": [Request("/api/v1/tasks?limit=20", user) for user in users],
             "get one task": [
@@ -61,7 +51,7 @@ async def main() -> None:
         for name, requests in asked.items():
             served = {
                 "floor": Served(["floor"], floor_port, requests),
-                "tasks": Served(["tasks"], services.tasks_port, requests),
+                "tasks": Served(["tasks"], alone.port, requests),
             }
             costs = await measure_in_turns(
                 running, served, rounds=ROUNDS, seconds=SECONDS, beside=["postgres"]

@@ -35,6 +35,7 @@ from tasks_service.services import (
     task_list,
     tombstone,
     trash,
+    word_filter,
 )
 from tasks_service.services import list as list_service
 from tasks_service.services import tag as tag_service
@@ -326,7 +327,7 @@ async def test_a_list_is_read_in_the_order_of_its_positions(
 @pytest.mark.spec("SEARCH-4")
 async def test_a_search_reads_the_words_of_its_user_alone(connection: AsyncConnection) -> None:
     query = TaskQuery(q="task 12")
-    (plan,) = await plans_of_reads(
+    _, plan = await plans_of_reads(
         connection, partial(task_list.list_tasks, user_id=USER, query=query, cursors=CURSORS)
     )
     asked = await connection.scalar(text("SELECT user_query(:user, 'task 12')"), {"user": USER})
@@ -337,12 +338,45 @@ async def test_a_search_reads_the_words_of_its_user_alone(connection: AsyncConne
     assert {word for _, word in words} == {"task", "12"}
 
 
-@pytest.mark.spec("TAG-6")
-@pytest.mark.parametrize(("many", "scan"), [(5000, "CTE Scan on tagged"), (1, "created_at")])
-async def test_a_rare_tag_leads_to_its_tasks_and_a_common_one_is_met_on_the_way(
-    connection: AsyncConnection, monkeypatch: pytest.MonkeyPatch, many: int, scan: str
+@pytest.mark.spec("SEARCH-5")
+@pytest.mark.parametrize(
+    ("common", "sort", "read"),
+    [
+        (False, "relevance", "Bitmap Index Scan on ix_task_search"),
+        (False, "-priority", "Bitmap Index Scan on ix_task_search"),
+        (True, "relevance", "using ix_task_user_id_created_at"),
+        (True, "-priority", "using ix_task_user_id_priority"),
+    ],
+)
+async def test_rare_words_are_read_from_their_index_and_common_ones_met_on_the_way(
+    connection: AsyncConnection,
+    monkeypatch: pytest.MonkeyPatch,
+    common: bool,
+    sort: Sort,
+    read: str,
 ) -> None:
-    monkeypatch.setattr(tag_filter, "_MANY", many)
+    monkeypatch.setattr(word_filter, "met_soon", lambda *_: common)
+    monkeypatch.setattr(task_list, "_MOST_RANKED", 10)
+    # So that the next ones in order are looked for among all tasks wherever that is possible.
+    await connection.execute(text("SET LOCAL enable_sort = off"))
+    query = TaskQuery(q="task", sort=sort, limit=10)
+    _, plan = await plans_of_reads(
+        connection, partial(task_list.list_tasks, user_id=USER, query=query, cursors=CURSORS)
+    )
+    await connection.execute(text("SET LOCAL enable_sort = on"))
+
+    assert read in plan
+    assert ("ix_task_search" in plan) is not common
+
+
+@pytest.mark.spec("TAG-6", "SPEED-5")
+@pytest.mark.parametrize(
+    ("common", "scan"), [(False, "CTE Scan on tagged"), (True, "ix_task_user_id_created_at")]
+)
+async def test_a_rare_tag_leads_to_its_tasks_and_a_common_one_is_met_on_the_way(
+    connection: AsyncConnection, monkeypatch: pytest.MonkeyPatch, common: bool, scan: str
+) -> None:
+    monkeypatch.setattr(tag_filter, "met_soon", lambda *_: common)
     query = TaskQuery(tag=["t3", "T23"], limit=10)
     _, plan = await plans_of_reads(
         connection, partial(task_list.list_tasks, user_id=USER, query=query, cursors=CURSORS)

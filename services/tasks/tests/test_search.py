@@ -6,6 +6,9 @@ from httpx import AsyncClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tasks_service.services import task_list, word_filter
+from tasks_service.services.share import met_soon
+
 TASKS = "/api/v1/tasks"
 
 
@@ -119,6 +122,47 @@ async def test_pages_of_matches_hold_each_once_in_order(alice: AsyncClient) -> N
 
     assert len(whole) == 25
     assert seen == whole
+
+
+@pytest.mark.spec("SEARCH-5")
+@pytest.mark.parametrize("common", [False, True])
+async def test_the_newest_matches_are_ranked_and_older_ones_found_in_other_orders(
+    alice: AsyncClient, monkeypatch: pytest.MonkeyPatch, common: bool
+) -> None:
+    monkeypatch.setattr(task_list, "_MOST_RANKED", 3)
+    monkeypatch.setattr(word_filter, "met_soon", lambda *_: common)
+    for title in ("milk milk milk", "milk 1", "bread", "milk milk", "milk 2", "bread milk done"):
+        await create(alice, title)
+    best = ["milk milk", "bread milk done", "milk 2"]
+
+    query = {"q": "milk", "limit": "2", "count": "true"}
+    first = (await alice.get(TASKS, params=query)).json()
+    rest = (await alice.get(TASKS, params=query | {"cursor": first["next_cursor"]})).json()
+
+    titles = [task["title"] for task in first["items"] + rest["items"]]
+    assert titles == await found(alice, "milk")
+    assert (titles[0], sorted(titles)) == (best[0], sorted(best))
+    assert (first["count"], rest["next_cursor"]) == (5, None)
+    assert len(await found(alice, "milk", sort="created_at")) == 5
+    assert await found(alice, "milk", sort="title", limit=1) == ["bread milk done"]
+
+
+@pytest.mark.spec("SEARCH-5", "SPEED-5")
+@pytest.mark.parametrize(
+    ("number", "total", "wanted", "soon"),
+    [
+        (1_000_000, 1_000_000, 1000, True),
+        (40_000, 1_000_000, 1000, True),
+        (30_000, 1_000_000, 1000, False),
+        (5_000, 1_000_000, 20, True),
+        (4_000, 1_000_000, 20, False),
+        (900, 900, 1000, False),
+        (0, 900, 20, False),
+        (0, 0, 20, False),
+    ],
+)
+def test_what_many_have_is_met_soon(number: int, total: int, wanted: int, soon: bool) -> None:
+    assert met_soon(number, total, total, wanted) is soon
 
 
 @pytest.mark.spec("SEARCH-2", "SEARCH-1", "TASK-20")

@@ -89,7 +89,7 @@ async def things_to_write_to(user: AsyncClient) -> dict[str, str]:
         ("POST /api/v1/batch", {"operations": [{"op": "create", "task": {"title": "x"}}] * 5}, 20),
         ("GET /api/v1/tasks?view=today&time_zone=Europe/Berlin", None, 1),
         ("GET /api/v1/tasks?view=overdue", None, 2),
-        ("GET /api/v1/tasks?q=x", None, 1),
+        ("GET /api/v1/tasks?q=x", None, 2),
         ("GET /api/v1/tasks?count=true&tag=a", None, 3),
         ("GET /api/v1/stats", None, 2),
         ("GET /api/v1/sync", None, 1),

@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from service_kit.clock import utc_now
 from tasks_service.dependencies.resources import Resources
-from tasks_service.services import stats
+from tasks_service.services import stats, task_list
 
 STATS = "/api/v1/stats"
 TASKS = "/api/v1/tasks"
@@ -159,5 +159,22 @@ async def test_a_list_counts_what_is_on_all_its_pages_when_asked(alice: AsyncCli
     assert (await page(tag="a"))["count"] == 4
     assert (await page(q="mil"))["count"] == 5
     assert (await page(q="bread"))["count"] == 0
-    assert (await page(view="overdue")).keys() == {"items", "next_cursor", "count", "changes_at"}
+    counted = {"items", "next_cursor", "count", "count_exact"}
+    assert first.keys() == counted
+    assert (await page(view="overdue")).keys() == {*counted, "changes_at"}
     assert (await page(count="false")).keys() == {"items", "next_cursor"}
+
+
+@pytest.mark.spec("STAT-3")
+@pytest.mark.parametrize(("most", "counted"), [(4, (4, True)), (3, (3, False))])
+async def test_a_list_that_is_too_long_is_not_counted_to_its_end(
+    alice: AsyncClient, monkeypatch: pytest.MonkeyPatch, most: int, counted: tuple[int, bool]
+) -> None:
+    monkeypatch.setattr(task_list, "_MOST_COUNTED", most)
+    for _ in range(4):
+        await create(alice)
+
+    page = (await alice.get(TASKS, params={"count": "true", "limit": 2})).json()
+
+    assert (page["count"], page["count_exact"]) == counted
+    assert len(page["items"]) == 2

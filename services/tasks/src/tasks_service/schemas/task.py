@@ -80,7 +80,12 @@ class TaskPage(BaseModel):
     next_cursor: str | None = Field(description="Null on the last page.")
     count: int = Field(
         default=0,
-        description="How many there are on all pages; only with `count=true`.",
+        description="How many match; more than 10,000 are not counted. Only with `count=true`.",
+        json_schema_extra=_without_default,
+    )
+    count_exact: bool = Field(
+        default=True,
+        description="False if more than 10,000 match. Only with `count=true`.",
         json_schema_extra=_without_default,
     )
 
@@ -173,10 +178,11 @@ class TaskQuery(PageQuery):
     sort: Sort = Field(
         default="-created_at",
         description="`-` for descending; ties by id; without a due time last either way."
-        " With `q` the default is `relevance`, the best match first; with `view` it is `due`.",
+        " With `q` the default is `relevance`, the best match first of the newest 1,000; with"
+        " `view` it is `due`.",
     )
 
-    count: QueryBool = Field(default=False, description="Count what is on all pages.")
+    count: QueryBool = Field(default=False, description="Count what matches, up to 10,000.")
 
     @model_validator(mode="after")
     def _complete(self) -> Self:

@@ -44,4 +44,5 @@ class TaskPageJson(Struct):
     items: list[TaskJson]
     next_cursor: str | None
     count: int | UnsetType = UNSET
+    count_exact: bool | UnsetType = UNSET
     changes_at: datetime | UnsetType = UNSET

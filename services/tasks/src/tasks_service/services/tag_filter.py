@@ -5,7 +5,6 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
-    Integer,
     Select,
     Text,
     Uuid,
@@ -20,42 +19,42 @@ from sqlmodel import col
 
 from tasks_service.models import Tag, Task, TaskTag
 from tasks_service.reads import Query, Reads
+from tasks_service.services.share import NUMBER_OF_TASKS, met_soon
 from tasks_service.services.task_rows import OWNER
 
-# From so many tasks on a tag is found soon enough by trying one task after the other, in order.
-# PostgreSQL cannot choose by itself: its statistics know the average tag, not this one.
-_MANY = 5000
 
+async def tag_filters(
+    reads: Reads, user_id: str, names: Sequence[str], wanted: int
+) -> dict[str, Any]:
+    """Return the filters that keep the user's tasks with all of these tags, with their values.
 
-async def tag_filters(reads: Reads, user_id: str, names: Sequence[str]) -> dict[str, Any]:
-    """Return the filters that keep the user's tasks with all of these tags, with their values."""
+    `wanted` is how many of them are to be found.
+    """
     if not names:
         return {}
     keys = sorted({name.casefold() for name in names})
-    tags = await reads.rows(_FOUND, {"user_id": user_id, "tag_keys": keys, "many": _MANY})
+    tags = await reads.rows(_FOUND, {"user_id": user_id, "tag_keys": keys})
     if len(tags) < len(keys):
         return {"no_such_tag": True}
-    (rarest, number_of_tasks), *others = tags
-    if number_of_tasks >= _MANY:
-        return {"tags": [tag_id for tag_id, _ in tags]}
-    rest = {"tags": [tag_id for tag_id, _ in others]} if others else {}
+    (rarest, number, total), *others = tags
+    if met_soon(number, total, total, wanted):
+        return {"tags": [tag["id"] for tag in tags]}
+    rest = {"tags": [tag["id"] for tag in others]} if others else {}
     return {"rare_tag": rarest, **rest}
+
+
+def _found() -> Select[Any]:
+    keys = bindparam("tag_keys", type_=ARRAY(Text))
+    return (
+        select(col(Tag.id), col(Tag.task_count), NUMBER_OF_TASKS)
+        .where(col(Tag.user_id) == OWNER, col(Tag.key) == any_(keys))
+        .order_by(col(Tag.task_count))
+    )
 
 
 def _tasks_of(tag_id: Any) -> Select[Any]:  # noqa: ANN401 - a parameter or a column of ids
     return select(col(TaskTag.task_id)).where(
         col(TaskTag.user_id) == OWNER, col(TaskTag.tag_id) == tag_id
-    )
-
-
-def _found() -> Select[Any]:
-    keys = bindparam("tag_keys", type_=ARRAY(Text))
-    few = _tasks_of(col(Tag.id)).correlate(Tag).limit(bindparam("many", type_=Integer())).lateral()
-    number = select(func.count()).select_from(few).scalar_subquery()
-    return (
-        select(col(Tag.id), number.label("number"))
-        .where(col(Tag.user_id) == OWNER, col(Tag.key) == any_(keys))
-        .order_by("number")
     )
 
 

@@ -22,6 +22,12 @@ from tasks_service.services.task_query import (
 )
 from tasks_service.services.task_rows import task_json
 from tasks_service.services.task_view import seen_from, view_changes_at
+from tasks_service.services.word_filter import word_filters
+
+# Nobody reads the last digits of a greater number, and each task costs its part.
+_MOST_COUNTED = 10_000
+# Nobody pages through more matches, the best first, and each has to be looked at.
+_MOST_RANKED = 1000
 
 
 async def list_tasks(
@@ -32,8 +38,13 @@ async def list_tasks(
     Raises `InvalidCursorError` for a cursor of another user or query, and for one to come.
     """
     await require_cursor_read(reads, user_id, query.min_cursor)
-    filters = filters_of(query) | await tag_filters(reads, user_id, query.tag)
-    parameters = {"user_id": user_id, **filters}
+    wanted = _wanted(query)
+    filters = (
+        filters_of(query)
+        | await tag_filters(reads, user_id, query.tag, wanted)
+        | await word_filters(reads, user_id, query.q, wanted)
+    )
+    parameters = {"user_id": user_id, "q": query.q, "ranked": _MOST_RANKED, **filters}
     if query.view is None:
         return await _page(reads, query, cursors, frozenset(filters), parameters)
     day = Day.at(utc_now(), query.time_zone or "UTC")
@@ -41,6 +52,13 @@ async def list_tasks(
     page = await _page(reads, query, cursors, names, parameters | seen_from(day))
     page.changes_at = await view_changes_at(reads, user_id, query.view, day)
     return page
+
+
+def _wanted(query: TaskQuery) -> int:
+    """Return how many tasks are looked for."""
+    if query.count:
+        return _MOST_COUNTED
+    return _MOST_RANKED if query.order() == "relevance" else query.limit
 
 
 async def list_every_task(reads: Reads, user_id: str, query: PhaseTwoQuery) -> list[TaskJson]:
@@ -79,5 +97,7 @@ async def _page(
     rows, next_cursor = request.cut(found, keyset, cursors)
     page = TaskPageJson([task_json(row) for row in rows], next_cursor)
     if query.count:
-        (page.count,) = (await reads.rows(count_query(filters), parameters))[0]
+        counting = parameters | {"most": _MOST_COUNTED + 1}
+        ((number,),) = await reads.rows(count_query(filters), counting)
+        page.count, page.count_exact = min(number, _MOST_COUNTED), number <= _MOST_COUNTED
     return page

@@ -5,6 +5,7 @@ filters make the statement, which is compiled once, and their values are its par
 """
 
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -13,6 +14,7 @@ from sqlalchemy import (
     REAL,
     Boolean,
     ColumnElement,
+    Integer,
     Select,
     String,
     Uuid,
@@ -20,6 +22,7 @@ from sqlalchemy import (
     any_,
     bindparam,
     func,
+    literal_column,
     or_,
     select,
 )
@@ -34,14 +37,13 @@ from tasks_service.reads import Query
 from tasks_service.schemas.task import Sort, TaskQuery
 from tasks_service.services.keyset import Keyset, as_text
 from tasks_service.services.tag_filter import TAG_FILTERS
-from tasks_service.services.task_rows import OWNER, owned_by
+from tasks_service.services.task_rows import OWNER, TASK_COLUMNS, owned_by
 from tasks_service.services.task_view import VIEWS
+from tasks_service.services.word_filter import WORD_FILTERS, WORDS
 
 # More than any frontend has; others are compiled anew when they come again.
 _STATEMENTS = 500
 
-# A subquery is worked out once; a plan for any words would call the function for every row.
-_WORDS: Any = select(func.user_query(OWNER, bindparam("words", type_=String()))).scalar_subquery()
 _PATTERN: Any = func.lower(bindparam("search", type_=String()))
 _completed_at, _due_on, _due_at = col(Task.completed_at), col(Task.due_on), col(Task.due_at)
 
@@ -71,13 +73,13 @@ _FILTERS: Mapping[str, ColumnElement[bool]] = {
     "no_list_id": col(Task.list_id).is_(None),
     "parent_id": col(Task.parent_id) == _id("parent_id"),
     "no_parent_id": col(Task.parent_id).is_(None),
-    "words": col(Task.search).op("@@")(_WORDS),
     "search": or_(
         func.lower(col(Task.title)).like(_PATTERN, escape="/"),
         func.lower(col(Task.description)).like(_PATTERN, escape="/"),
     ),
     **VIEWS,
     **TAG_FILTERS,
+    **WORD_FILTERS,
 }
 
 
@@ -95,8 +97,8 @@ def _both_ways(
 
 _BY_INSTANT = datetime.fromisoformat
 _BY_RANK = list(Priority)
-_RANK: Any = func.ts_rank(col(Task.search), _WORDS, type_=REAL)
-# Each column has its index; the two for `due` differ in where no due time stands.
+# Each column has its index; the two for `due` differ in where no due time stands. The words of
+# `relevance` are ranked by those asked for.
 KEYSETS: Mapping[str, Keyset] = {
     **_both_ways("created_at", col(Task.created_at), _BY_INSTANT),
     **_both_ways("updated_at", col(Task.updated_at), _BY_INSTANT),
@@ -105,7 +107,7 @@ KEYSETS: Mapping[str, Keyset] = {
     **_both_ways("priority", col(Task.priority), Priority, _BY_RANK.__getitem__),
     **_both_ways("title", col(Task.title_key), str),
     **_both_ways("position", col(Task.position), str),
-    "relevance": Keyset(_RANK, col(Task.id), float, descending=True),
+    "relevance": Keyset(col(Task.search), col(Task.id), float, descending=True),
 }
 
 
@@ -121,7 +123,6 @@ def filters_of(query: TaskQuery) -> dict[str, Any]:
         "has_due": query.has_due,
         **_home("list_id", query.list_id),
         **_home("parent_id", query.parent_id),
-        "words": query.q,
     }
     return {name: value for name, value in wanted.items() if value is not None}
 
@@ -138,8 +139,30 @@ def containing(text: str) -> str:
 
 @lru_cache(_STATEMENTS)
 def page_query(filters: frozenset[str], sort: Sort, *, first: bool) -> Query:
-    """Return the query for a page of the owner's tasks, in an order."""
-    return Query(KEYSETS[sort].page(_select_tasks(filters), first=first))
+    """Return the query for a page of the owner's tasks, in an order.
+
+    By relevance the page is one of the newest `ranked` tasks.
+    """
+    tasks, keyset = _select_tasks(filters), KEYSETS[sort]
+    if "words" in filters:
+        # Set apart: PostgreSQL would else look for the next ones in order among all tasks.
+        tasks, keyset = _within(tasks.offset(literal_column("0")), keyset)
+    if sort == "relevance":
+        found = tasks.selected_columns
+        newest = tasks.order_by(found.created_at.desc(), found.id.desc())
+        tasks, keyset = _within(newest.limit(bindparam("ranked", type_=Integer())), keyset)
+        keyset = replace(keyset, column=func.ts_rank(keyset.column, WORDS, type_=REAL))
+    return Query(keyset.page(tasks, first=first))
+
+
+def _within(
+    tasks: Select[*tuple[Any, ...]], keyset: Keyset
+) -> tuple[Select[*tuple[Any, ...]], Keyset]:
+    """Return a select from the tasks that another one finds, and their order by what it has."""
+    columns = tasks.add_columns(keyset.column.label("key")).subquery().c
+    task_columns: Any = TASK_COLUMNS
+    outer = select(*(columns[column.key] for column in task_columns))
+    return outer, replace(keyset, column=columns.key, row_id=columns.id)
 
 
 @lru_cache(_STATEMENTS)
@@ -150,9 +173,10 @@ def every_query(filters: frozenset[str], sort: Sort) -> Query:
 
 @lru_cache(_STATEMENTS)
 def count_query(filters: frozenset[str]) -> Query:
-    """Return the query for their number."""
-    tasks = _select_tasks(filters)
-    return Query(tasks.with_only_columns(func.count(), maintain_column_froms=True))
+    """Return the query for their number, which stops at `most`."""
+    most = bindparam("most", type_=Integer())
+    some = _select_tasks(filters).with_only_columns(col(Task.id)).limit(most).subquery()
+    return Query(select(func.count()).select_from(some))
 
 
 def _select_tasks(filters: Collection[str]) -> Select[*tuple[Any, ...]]:
