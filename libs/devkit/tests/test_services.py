@@ -60,8 +60,11 @@ def test_on_one_machine_each_service_has_a_port_for_metrics_of_its_own(tmp_path:
 
 
 @pytest.mark.spec("OBS-6")
-def test_a_service_of_several_workers_is_served_as_in_its_image(tmp_path: Path) -> None:
+def test_services_are_served_as_in_their_images_and_several_workers_only_where_asked_for(
+    tmp_path: Path,
+) -> None:
     services = replace(_services(tmp_path / "none"), settings={"TASKS_WORKERS": "2"})
 
-    assert "TASKS_WORKERS" in services.tasks().command
-    assert "uvicorn" in services.gateway().command
+    commands = (services.tasks().command, services.gateway().command)
+    assert ["service_kit.serve" in command for command in commands] == [True, True]
+    assert ["--workers-from" in command for command in commands] == [True, False]
