@@ -157,9 +157,15 @@ async def test_a_fetch_of_keys_belongs_to_the_request_that_needed_it(
     async with AsyncClient(base_url=system.url, headers=headers, trust_env=False) as client:
         await client.get(TASKS)
 
-    fetch, root = "taskgate-auth-verifier fetch keys", "taskgate-gateway GET /api/{path}"
-    spans = await collector.trace(trace_id, fetch, root, "taskgate-gateway verify")
-    assert lineage(spans, fetch)[-2:] == ["taskgate-gateway verify", root]
+    fetched = [
+        "taskgate-auth-verifier fetch keys",
+        "taskgate-auth-verifier judge",
+        "taskgate-auth-verifier POST /internal/v1/verify",
+        "taskgate-gateway verify",
+        "taskgate-gateway GET /api/{path}",
+    ]
+    spans = await collector.trace(trace_id, *fetched)
+    assert lineage(spans, fetched[0]) == fetched
 
 
 @pytest.mark.spec("OBS-11")
