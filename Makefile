@@ -131,7 +131,7 @@ bench-streams: $(READY) ## Measure what idle event streams cost; STREAMS=2000
 
 .PHONY: test-faults soak
 test-faults: $(READY) ## Break one part after the other under load; words of names in ARGS="Redis clock"
-	@exec $(PY) benchmarks/faults.py $(ARGS)
+	@exec $(PY) -m benchmarks.faults $(ARGS)
 
 soak: $(READY) ## See whether anything grows under load; MINUTES=20
 	@exec $(PY) benchmarks/soak.py $(MINUTES)
