@@ -105,38 +105,70 @@ async def test_a_request_that_breaks_off_does_not_count_for_ever() -> None:
             await app({"type": "http", "path": "/", "headers": []}, receive, send)
 
 
+class Worker:
+    """An application whose answers wait for `may_go_on`; `log` has the paths it was asked for."""
+
+    def __init__(self) -> None:
+        self.may_go_on = asyncio.Event()
+        self.log: list[str] = []
+        self._app = Shedding(self._work, limit=9, at_once=1, public_url="http://kettle")
+
+    def ask(self, path: str) -> asyncio.Task[None]:
+        scope = {"type": "http", "path": path, "headers": []}
+        return asyncio.create_task(self._app(scope, self._receive, self._send))
+
+    async def _work(self, scope: Scope, _receive: Receive, send: Send) -> None:
+        await self.may_go_on.wait()
+        self.log.append(scope["path"])
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    async def _receive(self) -> Message:
+        return {}
+
+    async def _send(self, message: Message) -> None:
+        if message.get("status") == OverloadedError.status:
+            self.log.append("refused")
+
+
 @pytest.mark.spec("OVER-5")
 async def test_those_beyond_what_is_worked_on_at_once_wait_in_order_or_are_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    held, log = asyncio.Event(), list[str]()
-
-    async def works(scope: Scope, _receive: Receive, send: Send) -> None:
-        await held.wait()
-        log.append(scope["path"])
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-
-    async def receive() -> Message:
-        return {}
-
-    async def send(message: Message) -> None:
-        if message.get("status") == OverloadedError.status:
-            log.append("refused")
-
-    app = Shedding(works, limit=9, at_once=1, public_url="http://kettle")
-
-    def ask(path: str) -> asyncio.Task[None]:
-        scope = {"type": "http", "path": path, "headers": []}
-        return asyncio.create_task(app(scope, receive, send))
-
-    first = ask("/1")
+    worker = Worker()
+    first = worker.ask("/1")
+    await asyncio.sleep(0)
+    monkeypatch.setattr(shedding, "TURN_SECONDS", 60)
+    others = [worker.ask(f"/{number}") for number in (2, 3)]
     await asyncio.sleep(0)
     monkeypatch.setattr(shedding, "TURN_SECONDS", 0)
-    await ask("/impatient")
-    monkeypatch.setattr(shedding, "TURN_SECONDS", 60)
-    others = [ask(f"/{number}") for number in (2, 3)]
-    await asyncio.sleep(0)
-    held.set()
+    await worker.ask("/impatient")
+
+    worker.may_go_on.set()
     await asyncio.gather(first, *others)
 
-    assert log == ["refused", "/1", "/2", "/3"]
+    assert worker.log == ["refused", "/1", "/2", "/3"]
+
+
+@pytest.mark.spec("OVER-5")
+async def test_nobody_waits_behind_others_while_turns_come_late_until_they_come_soon(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    worker = Worker()
+    first = worker.ask("/1")
+    await asyncio.sleep(0)
+    monkeypatch.setattr(shedding, "TURN_SECONDS", 0)
+    await worker.ask("/late")
+    monkeypatch.setattr(shedding, "TURN_SECONDS", 60)
+
+    second = worker.ask("/2")
+    await asyncio.sleep(0)
+    await worker.ask("/in-vain")
+    worker.may_go_on.set()
+    await asyncio.gather(first, second)
+    worker.may_go_on.clear()
+    others = [worker.ask(f"/{number}") for number in (3, 4, 5)]
+    await asyncio.sleep(0)
+    worker.may_go_on.set()
+    await asyncio.gather(*others)
+
+    assert worker.log == ["refused", "refused", "/1", "/2", "/3", "/4", "/5"]

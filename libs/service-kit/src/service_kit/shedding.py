@@ -32,7 +32,8 @@ class Shedding:
     """Lets `limit` requests wait for the beginning of their answers, and no more.
 
     Of these `at_once` are worked on, the others in order of arrival, or refused when their turn
-    has not come in a quarter of a second: to work on everything makes everything late.
+    has not come in a quarter of a second: to work on everything makes everything late. When those
+    whose turn comes have waited for half of that, more would wait in vain, and none are let in.
     """
 
     def __init__(self, app: ASGIApp, *, limit: int, at_once: int | None, public_url: str) -> None:
@@ -42,6 +43,7 @@ class Shedding:
         self._public_url = public_url
         self._working = 0
         self._queue: deque[asyncio.Future[None]] = deque()
+        self._is_slow = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or refuse it (ASGI)."""
@@ -86,13 +88,15 @@ class Shedding:
 
     @property
     def full(self) -> bool:
-        """Whether as many wait as may."""
-        return self._working + len(self._queue) >= self._limit
+        """Whether one more would wait in vain."""
+        waiting = len(self._queue)
+        return (waiting > 0 and self._is_slow) or self._working + waiting >= self._limit
 
     async def _turn_comes(self) -> bool:
         if self.full:
             return False
-        turn = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        turn, begun = loop.create_future(), loop.time()
         self._queue.append(turn)
         try:
             async with asyncio.timeout(TURN_SECONDS):
@@ -102,6 +106,7 @@ class Shedding:
             self._wake()
             return False
         finally:
+            self._is_slow = loop.time() - begun > TURN_SECONDS / 2
             if turn in self._queue:
                 self._queue.remove(turn)
         return True
