@@ -5,8 +5,8 @@ import importlib.util
 import platform
 import shutil
 import signal
-import sys
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
