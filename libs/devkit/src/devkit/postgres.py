@@ -55,7 +55,7 @@ class PostgresCluster:
         """Return how to run the server; `prepare` comes first."""
         settings = {**_SETTINGS, "port": str(self.port)} | ({} if self.durable else _FAST)
         if sys.platform == "linux":
-            # After a crash each file is else synced by itself, which takes minutes on a busy disk.
+            # After a crash each file is else synced by itself, before it serves again.
             settings["recovery_init_sync_method"] = "syncfs"
         options = [f"--{name}={value}" for name, value in settings.items()]
         return Program(
