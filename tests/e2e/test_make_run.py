@@ -43,19 +43,33 @@ class Run:
         self.process = process
         self.folder = folder
         self.line = ""
+        self.said = ""
+        # A pipe left full would hold the services up, so it is read to its end.
+        self.ready = asyncio.Event()
+        self.reader = asyncio.create_task(self._read())
+
+    async def _read(self) -> None:
+        assert self.process.stdout is not None
+        async for raw in self.process.stdout:
+            self.said += raw.decode()
+            if raw.startswith(b"curl "):
+                self.line = raw.decode().strip()
+                self.ready.set()
+        self.ready.set()
 
     async def until_ready(self) -> None:
-        assert self.process.stdout is not None
-        said = ""
-        async with asyncio.timeout(LIMIT):
-            async for raw in self.process.stdout:
-                said += raw.decode()
-                if raw.startswith(b"curl "):
-                    self.line = raw.decode().strip()
-                    break
-        assert self.line, said
-        # Nobody reads on; a pipe left full would hold the services up.
-        self.reader = asyncio.create_task(self.process.stdout.read())
+        async with self.in_time():
+            await self.ready.wait()
+        assert self.line, self.said
+
+    @asynccontextmanager
+    async def in_time(self) -> AsyncIterator[None]:
+        """Fail with all that was said when the block takes too long."""
+        try:
+            async with asyncio.timeout(LIMIT):
+                yield
+        except TimeoutError:
+            pytest.fail(self.said)
 
     async def paste(self) -> list[Any]:
         """Run the line in a shell; return the JSON it shows, line by line."""
@@ -70,7 +84,7 @@ class Run:
             env=inherited_environment() | {"PATH": path, "NO_PROXY": "*"},
             stdout=asyncio.subprocess.PIPE,
         )
-        async with asyncio.timeout(LIMIT):
+        async with self.in_time():
             said, _ = await shell.communicate()
         assert shell.returncode == 0
         return [json.loads(line) for line in said.decode().splitlines()]
@@ -82,7 +96,7 @@ class Run:
     async def end(self) -> int:
         if self.process.returncode is None:
             self.process.terminate()
-        async with asyncio.timeout(LIMIT):
+        async with self.in_time():
             await self.reader
             return await self.process.wait()
 
@@ -109,7 +123,7 @@ async def _served_again(run: Run) -> httpx.Response:
     words = run.line.split("&& echo && ")[1].split("'")
     name, _, value = words[1].partition(": ")
     url = words[2].split()[0]
-    async with httpx.AsyncClient(trust_env=False) as client, asyncio.timeout(LIMIT):
+    async with httpx.AsyncClient(trust_env=False) as client, run.in_time():
         while True:
             try:
                 answer = await client.get(url, headers={name: value})
@@ -149,7 +163,7 @@ async def test_parts_that_are_killed_come_back_and_serve(tmp_path: Path) -> None
         for pid in before.values():
             psutil.Process(pid).kill()
 
-        async with asyncio.timeout(LIMIT):
+        async with run.in_time():
             while any(run.pids().get(part) in {None, pid} for part, pid in before.items()):  # noqa: ASYNC110 - what is awaited happens in another process.
                 await asyncio.sleep(0.02)
         answer = await _served_again(run)

@@ -31,6 +31,18 @@ PASSES = """
 async def test_passes(redis_server):
     pass
 """
+SHARES = """
+import os, subprocess, sys
+from devkit.account import let_reach
+
+def test_stays_open_while_another_session_runs(tmp_path):
+    if "ANOTHER" in os.environ:
+        return
+    let_reach("nobody", tmp_path)
+    another = [sys.executable, *sys.orig_argv[1:]]
+    subprocess.run(another, env=os.environ | {"ANOTHER": "yes"}, check=True)
+    assert all(folder.stat().st_mode & 0o001 for folder in tmp_path.parents)
+"""
 FAULTS = """
 import asyncio, httpx, jwt, pytest
 
@@ -185,3 +197,12 @@ async def test_a_session_leaves_a_living_one_alone(folder: Path, fake_services: 
         assert all(lives(process) for process in processes)
         living.process.terminate()
         await living.process.communicate()
+
+
+async def test_a_session_does_not_close_the_folders_of_another(
+    folder: Path, fake_services: Path
+) -> None:
+    async with _session(folder, fake_services, SHARES) as session:
+        said, _ = await session.process.communicate()
+
+    assert session.process.returncode == 0, said.decode()

@@ -6,7 +6,6 @@ import platform
 import shutil
 import signal
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,9 +53,6 @@ class PostgresCluster:
     def program(self) -> Program:
         """Return how to run the server; `prepare` comes first."""
         settings = {**_SETTINGS, "port": str(self.port)} | ({} if self.durable else _FAST)
-        if sys.platform == "linux":
-            # After a crash each file is else synced by itself, before it serves again.
-            settings["recovery_init_sync_method"] = "syncfs"
         options = [f"--{name}={value}" for name, value in settings.items()]
         return Program(
             name="postgres",

@@ -16,7 +16,9 @@ Everything starts when the first test asks for it and ends with the session, how
 """
 
 import os
+import shutil
 import signal
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from functools import partial
@@ -34,8 +36,14 @@ Report = Callable[[str], None]
 _REPORT = "report"
 
 
-def pytest_configure() -> None:
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
     """Make a polite end (SIGTERM, a closed terminal) run the fixtures' ends, as Ctrl-C does."""
+    # Sessions would share a folder above their temporary files, and each that starts would close
+    # it to the account that PostgreSQL runs under.
+    if config.option.basetemp is None:
+        config.option.basetemp = tempfile.mkdtemp(prefix="taskgate-tmp-")
+        config.add_cleanup(partial(shutil.rmtree, config.option.basetemp, ignore_errors=True))
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: signal.raise_signal(signal.SIGINT))
 
