@@ -59,9 +59,10 @@ restore: ## Put it back: make restore FILE=taskgate-20260131-120000.dump
 	@$(CONTAINERS) restore $(FILE)
 
 .PHONY: test test-kit test-devkit test-gateway test-verifier test-tasks test-contract test-e2e test-abuse test-containers
-# A file stays with one worker: its fixtures are made once. ARGS may leave tests out, and with them codes.
+# Tests wait more than they compute, so there are more workers than processors. A file stays with one of them: its
+# fixtures are made once. ARGS may leave tests out, and with them codes.
 test: $(READY) ## Run every test
-	@$(PYTEST) --numprocesses=logical --maxprocesses=4 --dist=loadfile $(if $(ARGS),,--codes)
+	@$(PYTEST) --numprocesses=4 --dist=loadfile $(if $(ARGS),,--codes)
 
 test-kit: $(READY) ## Run the tests of libs/service-kit
 	@$(PYTEST) libs/service-kit

@@ -302,6 +302,7 @@ async def test_connections_from_before_a_restart_of_redis_make_nothing_unknown(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(redis_link, "PAUSE_SECONDS", 3600.0)
+    monkeypatch.setattr(redis_link, "TIMEOUT_SECONDS", PATIENCE)
     gateway = await make_gateway(redis_url=redis_server.url, unknown_revocation="refuse")
     await asyncio.gather(*(gateway.me(make_token()) for _ in range(10)))
     await redis_server.stop()

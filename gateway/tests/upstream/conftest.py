@@ -14,7 +14,7 @@ from gateway_service.upstream.pool import UpstreamPool
 
 Header = tuple[bytes, bytes]
 
-PATIENCE = 10.0
+PATIENCE = 20.0
 LOOPBACK = "127.0.0.1"
 BODY_LIMIT = 1024 * 1024
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"

@@ -22,7 +22,7 @@ from auth_verifier.jwks import FetchPolicy
 from auth_verifier.main import create_app
 from auth_verifier.settings import Settings
 
-PATIENCE = 10.0
+PATIENCE = 20.0
 ORIGIN = "https://app.example.com"
 NOW = 1_800_000_000
 JSON = {"content-type": "application/json"}
