@@ -22,7 +22,6 @@ from sqlalchemy import (
     any_,
     bindparam,
     func,
-    literal_column,
     or_,
     select,
 )
@@ -39,7 +38,7 @@ from tasks_service.services.keyset import Keyset, as_text
 from tasks_service.services.tag_filter import TAG_FILTERS
 from tasks_service.services.task_rows import OWNER, TASK_COLUMNS, owned_by
 from tasks_service.services.task_view import VIEWS
-from tasks_service.services.word_filter import WORD_FILTERS, WORDS
+from tasks_service.services.word_filter import WORD_FILTERS, WORDS, among_matches
 
 # More than any frontend has; others are compiled anew when they come again.
 _STATEMENTS = 500
@@ -144,15 +143,12 @@ def page_query(filters: frozenset[str], sort: Sort, *, first: bool) -> Query:
     By relevance the page is one of the newest `ranked` tasks.
     """
     tasks, keyset = _select_tasks(filters), KEYSETS[sort]
-    if "words" in filters:
-        # Set apart: PostgreSQL would else look for the next ones in order among all tasks.
-        tasks, keyset = _within(tasks.offset(literal_column("0")), keyset)
     if sort == "relevance":
         found = tasks.selected_columns
         newest = tasks.order_by(found.created_at.desc(), found.id.desc())
         tasks, keyset = _within(newest.limit(bindparam("ranked", type_=Integer())), keyset)
         keyset = replace(keyset, column=func.ts_rank(keyset.column, WORDS, type_=REAL))
-    return Query(keyset.page(tasks, first=first))
+    return _query(keyset.page(tasks, first=first), filters)
 
 
 def _within(
@@ -176,8 +172,12 @@ def count_query(filters: frozenset[str]) -> Query:
     """Return the query for their number, which stops at `most`."""
     most = bindparam("most", type_=Integer())
     some = _select_tasks(filters).with_only_columns(col(Task.id)).limit(most).subquery()
-    return Query(select(func.count()).select_from(some))
+    return _query(select(func.count()).select_from(some), filters)
 
 
 def _select_tasks(filters: Collection[str]) -> Select[*tuple[Any, ...]]:
     return owned_by(OWNER).where(*(_FILTERS[name] for name in sorted(filters)))
+
+
+def _query(statement: Select[*tuple[Any, ...]], filters: Collection[str]) -> Query:
+    return Query(among_matches(statement) if "words" in filters else statement)
