@@ -114,7 +114,7 @@ async def test_each_completion_of_a_recurring_task_is_one_of_its_day(
     alice: AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stats, "utc_now", utc_now)
-    rule = {"due_on": "2026-11-25", "recurrence": "FREQ=DAILY;COUNT=3"}
+    rule = {"due_on": "2126-11-25", "recurrence": "FREQ=DAILY;COUNT=3"}
     task = f"{TASKS}/{(await create(alice, **rule))['id']}"
 
     async def completed() -> tuple[int, int]:
