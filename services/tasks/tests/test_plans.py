@@ -387,12 +387,49 @@ async def test_common_words_are_met_on_the_way(
     monkeypatch.setattr(word_filter, "met_soon", lambda *_: True)
     monkeypatch.setattr(task_list, "_MOST_RANKED", 10)
     query = TaskQuery(q="task", sort=sort, limit=10)
-    _, plan = await plans_of_reads(
+    _, spread, plan = await plans_of_reads(
         connection, partial(task_list.list_tasks, user_id=USER, query=query, cursors=CURSORS)
     )
 
+    assert re.search("ix_task_user_id_version on .*\n *Index Cond: .*user_id.*version", spread)
     assert f"using ix_task_user_id_{column}" in plan
     assert "ix_task_search" not in plan
+
+
+# Newest first, what the thousand tasks of a user are called.
+CALLED = {
+    "this week alone": "CASE WHEN n <= 100 THEN 'word' ELSE 'other' END",
+    "long ago alone": "CASE WHEN n > 500 THEN 'word' ELSE 'other' END",
+    "now and then": "CASE WHEN n % 3 = 0 THEN 'word' ELSE 'other' END",
+    "always": "'word'",
+}
+
+
+@pytest.mark.spec("SEARCH-5")
+@pytest.mark.parametrize(
+    ("called", "common"),
+    [
+        ("this week alone", False),
+        ("long ago alone", False),
+        ("now and then", True),
+        ("always", True),
+    ],
+)
+async def test_words_are_common_if_the_newest_tasks_and_all_have_them(
+    connection: AsyncConnection, called: str, common: bool
+) -> None:
+    async with connection.begin_nested() as savepoint:
+        await connection.execute(
+            text(f"""
+INSERT INTO task (user_id, id, title, priority, tags, tag_keys, version, created_at, updated_at)
+SELECT 'reader-1999', gen_random_uuid(), {CALLED[called]}, 0, '{{}}', '{{}}', 12000 - 12 * n,
+  now() - n * interval '1 s', now() FROM generate_series(1, 1000) n""")  # noqa: S608 - a constant
+        )
+        reads = ReadsWithin(connection)
+        found = await word_filter.word_filters(reads, "reader-1999", "word", wanted=40)
+        await savepoint.rollback()
+
+    assert found == {"common_words" if common else "words": "word"}
 
 
 @pytest.mark.spec("TAG-6", "SPEED-5")

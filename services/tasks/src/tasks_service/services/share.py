@@ -18,11 +18,11 @@ NUMBER_OF_TASKS: Any = (
 )
 
 
-def met_soon(found: int, tried: int, total: int, wanted: int) -> bool:
+def met_soon(found: int, tried: int, matches: float, wanted: int) -> bool:
     """Tell whether so many of some tasks are met sooner on the way through all than by an index.
 
-    They are `found` of any `tried`. On the way to those wanted so many are passed that they are
-    in proportion; the index leads to every one there is, wherever they are in the order.
+    They are `found` of those tried on the way, and `matches` in all.
     """
-    # With s for found / tried: wanted / s are passed on the way, and s * total are in the index.
-    return found * found * total >= wanted * tried * tried > 0
+    # wanted / (found / tried) are passed on the way; the index leads to every one there is,
+    # wherever they are in the order.
+    return found * matches >= wanted * tried > 0

@@ -37,7 +37,7 @@ async def tag_filters(
     if len(tags) < len(keys):
         return {"no_such_tag": True}
     (rarest, number, total), *others = tags
-    if met_soon(number, total, total, wanted):
+    if met_soon(number, total, number, wanted):
         return {"tags": [tag["id"] for tag in tags]}
     rest = {"tags": [tag["id"] for tag in others]} if others else {}
     return {"rare_tag": rarest, **rest}

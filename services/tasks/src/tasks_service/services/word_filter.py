@@ -17,14 +17,15 @@ from sqlalchemy import (
 )
 from sqlmodel import col
 
-from tasks_service.models import Task
+from tasks_service.models import Account, Task
 from tasks_service.reads import Query, Reads
 from tasks_service.services.share import NUMBER_OF_TASKS, met_soon
 from tasks_service.services.task_rows import OWNER
 
 # So many of the newest tasks tell how common the words are: enough to see what one in a hundred
-# has, and no longer than a page.
-_SAMPLE = 300
+# has, and no longer than a page. What a user is busy with now is common there and nowhere else, so
+# some of all tasks, those at so many places of equal distance, have to say the same.
+_NEWEST, _PLACES = 300, 100
 
 # A subquery is worked out once; a plan for any words would call the function for every row.
 WORDS: Any = select(func.user_query(OWNER, bindparam("q", type_=String()))).scalar_subquery()
@@ -39,24 +40,51 @@ async def word_filters(
     """
     if words is None:
         return {}
-    ((total, tried, found),) = await reads.rows(_TRIED, {"user_id": user_id, "q": words})
+    parameters = {"user_id": user_id, "q": words}
+    ((total, tried, found),) = await reads.rows(_AMONG_NEWEST, parameters)
     common = met_soon(found, tried, total, wanted)
+    if common:
+        ((hits,),) = await reads.rows(_AMONG_ALL, parameters)
+        # What lies closer together than two places is hit once at most, so one hit tells nothing.
+        common = met_soon(found, tried, total * (hits - 1) / _PLACES, wanted)
     return {"common_words" if common else "words": words}
 
 
-def _tried() -> Select[Any]:
+def _among_newest() -> Select[Any]:
+    """Select how many tasks there are, how many are tried, and how many of these match."""
     newest = (
-        select(col(Task.search))
-        .where(col(Task.user_id) == OWNER, col(Task.deleted_at).is_(None))
+        _searched()
         .order_by(col(Task.created_at).desc(), col(Task.id).desc())
-        .limit(_SAMPLE)
+        .limit(_NEWEST)
         .subquery()
     )
     found = newest.c.search.op("@@")(WORDS)
     return select(NUMBER_OF_TASKS, func.count(), func.count().filter(found)).select_from(newest)
 
 
-_TRIED = Query(_tried())
+def _among_all() -> Select[Any]:
+    """Select at how many of the places a task matches."""
+    places = func.generate_series(1, _PLACES).table_valued("place").render_derived()
+    last = select(col(Account.last_version)).where(col(Account.user_id) == OWNER).scalar_subquery()
+    # Each write takes one version, so that versions are about as evenly spread as the tasks.
+    task = (
+        _searched()
+        .where(col(Task.version) > last * (places.c.place - 1) // _PLACES)
+        .order_by(col(Task.version), col(Task.id))
+        .limit(1)
+        .lateral()
+    )
+    hit = task.c.search.op("@@")(WORDS)
+    return select(func.count().filter(hit)).select_from(places, task)
+
+
+def _searched() -> Select[Any]:
+    return select(col(Task.search)).where(
+        col(Task.user_id) == OWNER, col(Task.deleted_at).is_(None)
+    )
+
+
+_AMONG_NEWEST, _AMONG_ALL = Query(_among_newest()), Query(_among_all())
 _HAS_WORDS = col(Task.search).op("@@")(WORDS)
 # Set apart, with nothing else to go by: PostgreSQL takes any words for those of one task in 200,
 # and would read an index of all of the user's tasks besides or instead.
