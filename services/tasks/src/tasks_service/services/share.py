@@ -3,20 +3,6 @@
 PostgreSQL cannot choose by itself: its statistics know all users, not this one.
 """
 
-from typing import Any
-
-from sqlalchemy import BigInteger, cast, func, select
-from sqlmodel import col
-
-from tasks_service.models import TaskCount
-from tasks_service.services.task_rows import OWNER
-
-_all = func.coalesce(func.sum(col(TaskCount.open) + col(TaskCount.completed)), 0)
-# All of the owner's, as they are kept. PostgreSQL's sum of integers is no integer.
-NUMBER_OF_TASKS: Any = (
-    select(cast(_all, BigInteger)).where(col(TaskCount.user_id) == OWNER).scalar_subquery()
-)
-
 
 def met_soon(found: int, tried: int, matches: float, wanted: int) -> bool:
     """Tell whether so many of some tasks are met sooner on the way through all than by an index.

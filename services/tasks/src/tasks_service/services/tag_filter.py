@@ -19,7 +19,8 @@ from sqlmodel import col
 
 from tasks_service.models import Tag, Task, TaskTag
 from tasks_service.reads import Query, Reads
-from tasks_service.services.share import NUMBER_OF_TASKS, met_soon
+from tasks_service.services.kept_number import NUMBER_OF_TASKS
+from tasks_service.services.share import met_soon
 from tasks_service.services.task_rows import OWNER
 
 

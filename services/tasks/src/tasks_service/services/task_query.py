@@ -34,6 +34,7 @@ from tasks_service.models.column_types import PriorityRank, UtcDateTime
 from tasks_service.priority import Priority
 from tasks_service.reads import Query
 from tasks_service.schemas.task import Sort, TaskQuery
+from tasks_service.services.kept_number import is_kept, kept_number
 from tasks_service.services.keyset import Keyset, as_text
 from tasks_service.services.tag_filter import TAG_FILTERS
 from tasks_service.services.task_rows import OWNER, TASK_COLUMNS, owned_by
@@ -169,7 +170,9 @@ def every_query(filters: frozenset[str], sort: Sort) -> Query:
 
 @lru_cache(_STATEMENTS)
 def count_query(filters: frozenset[str]) -> Query:
-    """Return the query for their number, which stops at `most`."""
+    """Return the query for their number, which stops at `most` where it has to count."""
+    if is_kept(filters):
+        return Query(kept_number(filters))
     most = bindparam("most", type_=Integer())
     some = _select_tasks(filters).with_only_columns(col(Task.id)).limit(most).subquery()
     return _query(select(func.count()).select_from(some), filters)
