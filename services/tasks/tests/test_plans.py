@@ -43,6 +43,7 @@ from tasks_service.services import task as task_service
 from tasks_service.services.cursor import CursorSealer
 from tasks_service.services.export import export_data
 from tasks_service.services.housekeeping import DUTIES, Duty
+from tasks_service.services.task_query import walked
 from tasks_service.turns import Turns
 
 USER = "reader-3"
@@ -407,16 +408,21 @@ CALLED = {
 
 @pytest.mark.spec("SEARCH-5")
 @pytest.mark.parametrize(
-    ("called", "common"),
+    ("called", "sort", "common"),
     [
-        ("this week alone", False),
-        ("long ago alone", False),
-        ("now and then", True),
-        ("always", True),
+        ("this week alone", "relevance", False),
+        ("this week alone", "created_at", False),
+        ("long ago alone", "relevance", False),
+        ("long ago alone", "created_at", True),
+        ("long ago alone", "-title", True),
+        ("now and then", "relevance", True),
+        ("now and then", "title", False),
+        ("always", "relevance", True),
+        ("always", "due", True),
     ],
 )
-async def test_words_are_common_if_the_newest_tasks_and_all_have_them(
-    connection: AsyncConnection, called: str, common: bool
+async def test_words_are_common_if_the_first_tasks_on_the_way_and_all_have_them(
+    connection: AsyncConnection, called: str, sort: Sort, common: bool
 ) -> None:
     async with connection.begin_nested() as savepoint:
         await connection.execute(
@@ -426,7 +432,7 @@ SELECT 'reader-1999', gen_random_uuid(), {CALLED[called]}, 0, '{{}}', '{{}}', 12
   now() - n * interval '1 s', now() FROM generate_series(1, 1000) n""")  # noqa: S608 - a constant
         )
         reads = ReadsWithin(connection)
-        found = await word_filter.word_filters(reads, "reader-1999", "word", wanted=40)
+        found = await word_filter.word_filters(reads, "reader-1999", "word", 40, walked(sort))
         await savepoint.rollback()
 
     assert found == {"common_words" if common else "words": "word"}

@@ -111,6 +111,11 @@ KEYSETS: Mapping[str, Keyset] = {
 }
 
 
+def walked(sort: Sort) -> Keyset:
+    """Return the order in which tasks are looked through for a page in another."""
+    return KEYSETS["-created_at" if sort == "relevance" else sort]
+
+
 def filters_of(query: TaskQuery) -> dict[str, Any]:
     """Return the filters that a query asks for, each with the value of its parameter."""
     wanted = {

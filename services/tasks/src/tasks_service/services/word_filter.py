@@ -1,6 +1,7 @@
 """Tasks by their words: whichever is cheaper of the index of words or trying each task."""
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -20,29 +21,30 @@ from sqlmodel import col
 from tasks_service.models import Account, Task
 from tasks_service.reads import Query, Reads
 from tasks_service.services.kept_number import NUMBER_OF_TASKS
+from tasks_service.services.keyset import Keyset
 from tasks_service.services.share import met_soon
 from tasks_service.services.task_rows import OWNER
 
-# So many of the newest tasks tell how common the words are: enough to see what one in a hundred
-# has, and no longer than a page. What a user is busy with now is common there and nowhere else, so
-# some of all tasks, those at so many places of equal distance, have to say the same.
-_NEWEST, _PLACES = 300, 100
+# So many of the first tasks on the way tell how common the words are: enough to see what one in a
+# hundred has, and no longer than a page. What a user is busy with now may be common there and
+# nowhere else, so some of all tasks, those at so many places of equal distance, have to agree.
+_FIRST, _PLACES = 300, 100
 
 # A subquery is worked out once; a plan for any words would call the function for every row.
 WORDS: Any = select(func.user_query(OWNER, bindparam("q", type_=String()))).scalar_subquery()
 
 
 async def word_filters(
-    reads: Reads, user_id: str, words: str | None, wanted: int
+    reads: Reads, user_id: str, words: str | None, wanted: int, order: Keyset
 ) -> dict[str, Any]:
     """Return the filter that keeps the user's tasks with all of these words, with its value.
 
-    `wanted` is how many of them are to be found.
+    `wanted` is how many of them are to be found, the first ones in an order.
     """
     if words is None:
         return {}
     parameters = {"user_id": user_id, "q": words}
-    ((total, tried, found),) = await reads.rows(_AMONG_NEWEST, parameters)
+    ((total, tried, found),) = await reads.rows(_among_first(order), parameters)
     common = met_soon(found, tried, total, wanted)
     if common:
         ((hits,),) = await reads.rows(_AMONG_ALL, parameters)
@@ -51,16 +53,12 @@ async def word_filters(
     return {"common_words" if common else "words": words}
 
 
-def _among_newest() -> Select[Any]:
-    """Select how many tasks there are, how many are tried, and how many of these match."""
-    newest = (
-        _searched()
-        .order_by(col(Task.created_at).desc(), col(Task.id).desc())
-        .limit(_NEWEST)
-        .subquery()
-    )
-    found = newest.c.search.op("@@")(WORDS)
-    return select(NUMBER_OF_TASKS, func.count(), func.count().filter(found)).select_from(newest)
+@cache
+def _among_first(order: Keyset) -> Query:
+    """Return the query for how many tasks there are, how many are tried, and how many match."""
+    first = order.ordered(_searched()).limit(_FIRST).subquery()
+    found = func.count().filter(first.c.search.op("@@")(WORDS))
+    return Query(select(NUMBER_OF_TASKS, func.count(), found).select_from(first))
 
 
 def _among_all() -> Select[Any]:
@@ -85,7 +83,7 @@ def _searched() -> Select[Any]:
     )
 
 
-_AMONG_NEWEST, _AMONG_ALL = Query(_among_newest()), Query(_among_all())
+_AMONG_ALL = Query(_among_all())
 _HAS_WORDS = col(Task.search).op("@@")(WORDS)
 # Set apart, with nothing else to go by: PostgreSQL takes any words for those of one task in 200,
 # and would read an index of all of the user's tasks besides or instead.
