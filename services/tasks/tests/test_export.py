@@ -78,7 +78,7 @@ async def test_json_holds_everything_as_the_api_answers_it(alice: AsyncClient) -
     gone = await alice.post("/api/v1/lists", json={"name": "Gone"})
     parent = await make(alice, **FULL)
     await make(alice, title="child", parent_id=parent["id"])
-    daily = await make(alice, due_on="2026-11-25", recurrence="FREQ=DAILY;COUNT=9")
+    daily = await make(alice, due_on="2126-11-25", recurrence="FREQ=DAILY;COUNT=9")
     await alice.post(f"{TASKS}/{daily['id']}/complete")
     trashed = await make(alice, list_id=gone.json()["id"])
     await alice.delete(f"/api/v1/lists/{gone.json()['id']}")
