@@ -31,6 +31,8 @@ LIST = "/api/v1/tasks?limit=20"
 RARE, COMMON = md5(b"7").hexdigest(), "ada"  # noqa: S324 - made the same way when seeded
 # A word of one task in some seventy begins so.
 FEW = "part 77"
+# The newest twenty tasks have the one word, all but the newest 300 the other.
+NEW, OLD = "soon", "then"
 _REPORT = """# How cost grows with a user's tasks
 
 `make bench-growth`: CPU time per request of the tasks service and of PostgreSQL, one request after the other, at most {most} or
@@ -121,6 +123,8 @@ async def _requests(origin: str, user: Mapping[str, str], size: int) -> dict[str
         "search, a rare word, by title": f"{LIST}&q={RARE}&sort=title",
         "search, a word of every task": f"{LIST}&q={COMMON}",
         "search, a word of one in seventy": f"{LIST}&q={FEW}",
+        "search, a word of the newest 20": f"{LIST}&q={NEW}",
+        "search, a word of all but the newest 300": f"{LIST}&q={OLD}",
         "tags": "/api/v1/tags?limit=20",
         "stats": "/api/v1/stats",
         "list, counted": f"{LIST}&count=true",

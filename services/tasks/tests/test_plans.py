@@ -43,6 +43,7 @@ from tasks_service.services import task as task_service
 from tasks_service.services.cursor import CursorSealer
 from tasks_service.services.export import export_data
 from tasks_service.services.housekeeping import DUTIES, Duty
+from tasks_service.services.task_query import walked
 from tasks_service.turns import Turns
 
 USER = "reader-3"
@@ -338,35 +339,103 @@ async def test_a_search_reads_the_words_of_its_user_alone(connection: AsyncConne
     assert {word for _, word in words} == {"task", "12"}
 
 
-@pytest.mark.spec("SEARCH-5")
+@pytest.mark.spec("SEARCH-4")
+@pytest.mark.parametrize("sort", [*COLUMNS, "relevance"])
 @pytest.mark.parametrize(
-    ("common", "sort", "read"),
+    "filters",
     [
-        (False, "relevance", "Bitmap Index Scan on ix_task_search"),
-        (False, "-priority", "Bitmap Index Scan on ix_task_search"),
-        (True, "relevance", "using ix_task_user_id_created_at"),
-        (True, "-priority", "using ix_task_user_id_priority"),
+        {},
+        {"list_id": LIST, "parent_id": PARENT, "due_before": "2126-01-31T09:00:00Z"},
+        {"view": "overdue"},
     ],
+    ids=["no filter", "filters", "a view"],
 )
-async def test_rare_words_are_read_from_their_index_and_common_ones_met_on_the_way(
+async def test_rare_words_are_read_from_their_index_and_from_no_other(
     connection: AsyncConnection,
     monkeypatch: pytest.MonkeyPatch,
-    common: bool,
+    filters: dict[str, Any],
     sort: Sort,
-    read: str,
 ) -> None:
-    monkeypatch.setattr(word_filter, "met_soon", lambda *_: common)
+    monkeypatch.setattr(word_filter, "met_soon", lambda *_: False)
+    query = TaskQuery(q="task", sort=sort, **filters).model_copy(update={"count": True})
+    reads = ReadsWithin(connection)
+    await task_list.list_tasks(reads, USER, query, CURSORS)
+    # What finds tasks: the first asks how common the words are, and the views when they change.
+    reads.asked = [reads.asked[1], reads.asked[-1 if query.view is None else 2]]
+    async with connection.begin_nested() as savepoint:
+        # To read a task is so dear that any index would first be asked which ones are needed, and
+        # to sort so dear that they would be met in order.
+        for setting in ("random_page_cost = 1000", "seq_page_cost = 1000", "enable_sort = off"):
+            await connection.execute(text(f"SET LOCAL {setting}"))
+        # As PostgreSQL plans what it is given at first, and what it was given often.
+        plans = [plan for how in ("", "(GENERIC_PLAN)") for plan in await reads.plans(how)]
+        await savepoint.rollback()
+
+    for plan in plans:
+        assert re.findall(r"(?:Index|Heap|Seq|Only) Scan.* (ix_\w+|pk_\w+|task)\b", plan) == [
+            "task",
+            "ix_task_search",
+        ], plan
+
+
+@pytest.mark.spec("SEARCH-5")
+@pytest.mark.parametrize(
+    ("sort", "column"), [("relevance", "created_at"), ("-priority", "priority")]
+)
+async def test_common_words_are_met_on_the_way(
+    connection: AsyncConnection, monkeypatch: pytest.MonkeyPatch, sort: Sort, column: str
+) -> None:
+    monkeypatch.setattr(word_filter, "met_soon", lambda *_: True)
     monkeypatch.setattr(task_list, "_MOST_RANKED", 10)
-    # So that the next ones in order are looked for among all tasks wherever that is possible.
-    await connection.execute(text("SET LOCAL enable_sort = off"))
     query = TaskQuery(q="task", sort=sort, limit=10)
-    _, plan = await plans_of_reads(
+    _, spread, plan = await plans_of_reads(
         connection, partial(task_list.list_tasks, user_id=USER, query=query, cursors=CURSORS)
     )
-    await connection.execute(text("SET LOCAL enable_sort = on"))
 
-    assert read in plan
-    assert ("ix_task_search" in plan) is not common
+    assert re.search("ix_task_user_id_version on .*\n *Index Cond: .*user_id.*version", spread)
+    assert f"using ix_task_user_id_{column}" in plan
+    assert "ix_task_search" not in plan
+
+
+# Newest first, what the thousand tasks of a user are called.
+CALLED = {
+    "this week alone": "CASE WHEN n <= 100 THEN 'word' ELSE 'other' END",
+    "long ago alone": "CASE WHEN n > 500 THEN 'word' ELSE 'other' END",
+    "now and then": "CASE WHEN n % 3 = 0 THEN 'word' ELSE 'other' END",
+    "always": "'word'",
+}
+
+
+@pytest.mark.spec("SEARCH-5")
+@pytest.mark.parametrize(
+    ("called", "sort", "common"),
+    [
+        ("this week alone", "relevance", False),
+        ("this week alone", "created_at", False),
+        ("long ago alone", "relevance", False),
+        ("long ago alone", "created_at", True),
+        ("long ago alone", "-title", True),
+        ("now and then", "relevance", True),
+        ("now and then", "title", False),
+        ("always", "relevance", True),
+        ("always", "due", True),
+    ],
+)
+async def test_words_are_common_if_the_first_tasks_on_the_way_and_all_have_them(
+    connection: AsyncConnection, called: str, sort: Sort, common: bool
+) -> None:
+    async with connection.begin_nested() as savepoint:
+        await connection.execute(
+            text(f"""
+INSERT INTO task (user_id, id, title, priority, tags, tag_keys, version, created_at, updated_at)
+SELECT 'reader-1999', gen_random_uuid(), {CALLED[called]}, 0, '{{}}', '{{}}', 12000 - 12 * n,
+  now() - n * interval '1 s', now() FROM generate_series(1, 1000) n""")  # noqa: S608 - a constant
+        )
+        reads = ReadsWithin(connection)
+        found = await word_filter.word_filters(reads, "reader-1999", "word", 40, walked(sort))
+        await savepoint.rollback()
+
+    assert found == {"common_words" if common else "words": "word"}
 
 
 @pytest.mark.spec("TAG-6", "SPEED-5")
@@ -423,6 +492,27 @@ async def test_the_numbers_are_read_where_they_are_kept_and_from_indexes_alone(
     assert re.findall(r" on (\w+)  ", tags) == ["tag", "ix_tag_user_id_version"]
 
 
+@pytest.mark.spec("SPEED-4")
+@pytest.mark.parametrize(
+    ("filters", "table"),
+    [
+        ({}, "task_count"),
+        ({"completed": "false", "priority": ["high", "low"], "list_id": LIST}, "task_count"),
+        ({"completed": "true", "list_id": "none"}, "task_count"),
+        ({"completed": "true", "has_due": "true"}, "task"),
+    ],
+)
+async def test_a_list_is_counted_where_its_number_is_kept(
+    connection: AsyncConnection, filters: dict[str, Any], table: str
+) -> None:
+    query = TaskQuery(**filters).model_copy(update={"count": True})
+    _, count = await plans_of_reads(
+        connection, partial(task_list.list_tasks, user_id=USER, query=query, cursors=CURSORS)
+    )
+
+    assert set(re.findall(r" on (task\w*)", count)) == {table}
+
+
 @pytest.mark.spec("REC-23")
 async def test_the_completions_of_a_task_are_read_in_their_order(
     connection: AsyncConnection,
@@ -472,7 +562,7 @@ READ_ACTS: dict[str, Callable[[Reads], Awaitable[Any]]] = {
         reads, USER, TaskQuery(tag=["t3", "T23"]), CURSORS
     ),
     "the number of tasks": lambda reads: task_list.list_tasks(
-        reads, USER, TaskQuery(limit=10).model_copy(update={"count": True}), CURSORS
+        reads, USER, TaskQuery(has_due="true").model_copy(update={"count": True}), CURSORS
     ),
     "the statistics": lambda reads: stats.get_stats(reads, USER, StatsQuery()),
     "the subtasks of a task": lambda reads: task_list.list_tasks(

@@ -1,5 +1,7 @@
 from datetime import UTC, date, datetime, timedelta
+from itertools import product
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from fastapi import FastAPI
@@ -163,6 +165,35 @@ async def test_a_list_counts_what_is_on_all_its_pages_when_asked(alice: AsyncCli
     assert first.keys() == counted
     assert (await page(view="overdue")).keys() == {*counted, "changes_at"}
     assert (await page(count="false")).keys() == {"items", "next_cursor"}
+
+
+@pytest.mark.spec("STAT-3", "SPEED-4")
+async def test_the_count_is_that_of_all_tasks_listed_whatever_the_filters(
+    alice: AsyncClient,
+) -> None:
+    home = (await alice.post("/api/v1/lists", json={"name": "home"})).json()["id"]
+    for number, (priority, list_id) in enumerate(product(["low", "high", "urgent"], [home, None])):
+        for completed in [True, False, False][: number % 3 + 1]:
+            task = await create(alice, priority=priority, list_id=list_id)
+            if completed:
+                await alice.post(f"{TASKS}/{task['id']}/complete")
+    gone = await create(alice, list_id=home, priority="low")
+    await alice.delete(f"{TASKS}/{gone['id']}")
+
+    async def counted(**params: Any) -> tuple[int, int]:
+        page = (await alice.get(TASKS, params={"count": "true", "limit": 200, **params})).json()
+        return page["count"], len(page["items"])
+
+    for values in product(
+        [None, "true", "false"],
+        [None, ["low"], ["low", "urgent"], ["medium"]],
+        [None, home, "none", str(uuid4())],
+        [None, "false"],
+    ):
+        names = ("completed", "priority", "list_id", "has_due")
+        params = {name: value for name, value in zip(names, values, strict=True) if value}
+        count, listed = await counted(**params)
+        assert count == listed, params
 
 
 @pytest.mark.spec("STAT-3")

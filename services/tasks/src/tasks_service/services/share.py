@@ -3,26 +3,12 @@
 PostgreSQL cannot choose by itself: its statistics know all users, not this one.
 """
 
-from typing import Any
 
-from sqlalchemy import BigInteger, cast, func, select
-from sqlmodel import col
-
-from tasks_service.models import TaskCount
-from tasks_service.services.task_rows import OWNER
-
-_all = func.coalesce(func.sum(col(TaskCount.open) + col(TaskCount.completed)), 0)
-# All of the owner's, as they are kept. PostgreSQL's sum of integers is no integer.
-NUMBER_OF_TASKS: Any = (
-    select(cast(_all, BigInteger)).where(col(TaskCount.user_id) == OWNER).scalar_subquery()
-)
-
-
-def met_soon(found: int, tried: int, total: int, wanted: int) -> bool:
+def met_soon(found: int, tried: int, matches: float, wanted: int) -> bool:
     """Tell whether so many of some tasks are met sooner on the way through all than by an index.
 
-    They are `found` of any `tried`. On the way to those wanted so many are passed that they are
-    in proportion; the index leads to every one there is, wherever they are in the order.
+    They are `found` of those tried on the way, and `matches` in all.
     """
-    # With s for found / tried: wanted / s are passed on the way, and s * total are in the index.
-    return found * found * total >= wanted * tried * tried > 0
+    # wanted / (found / tried) are passed on the way; the index leads to every one there is,
+    # wherever they are in the order.
+    return found * matches >= wanted * tried > 0

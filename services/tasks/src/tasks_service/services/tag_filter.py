@@ -19,7 +19,8 @@ from sqlmodel import col
 
 from tasks_service.models import Tag, Task, TaskTag
 from tasks_service.reads import Query, Reads
-from tasks_service.services.share import NUMBER_OF_TASKS, met_soon
+from tasks_service.services.kept_number import NUMBER_OF_TASKS
+from tasks_service.services.share import met_soon
 from tasks_service.services.task_rows import OWNER
 
 
@@ -37,7 +38,7 @@ async def tag_filters(
     if len(tags) < len(keys):
         return {"no_such_tag": True}
     (rarest, number, total), *others = tags
-    if met_soon(number, total, total, wanted):
+    if met_soon(number, total, number, wanted):
         return {"tags": [tag["id"] for tag in tags]}
     rest = {"tags": [tag["id"] for tag in others]} if others else {}
     return {"rare_tag": rarest, **rest}

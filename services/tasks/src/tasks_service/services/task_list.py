@@ -19,6 +19,7 @@ from tasks_service.services.task_query import (
     every_query,
     filters_of,
     page_query,
+    walked,
 )
 from tasks_service.services.task_rows import task_json
 from tasks_service.services.task_view import seen_from, view_changes_at
@@ -42,7 +43,7 @@ async def list_tasks(
     filters = (
         filters_of(query)
         | await tag_filters(reads, user_id, query.tag, wanted)
-        | await word_filters(reads, user_id, query.q, wanted)
+        | await word_filters(reads, user_id, query.q, wanted, walked(query.order()))
     )
     parameters = {"user_id": user_id, "q": query.q, "ranked": _MOST_RANKED, **filters}
     if query.view is None:

@@ -22,7 +22,6 @@ from sqlalchemy import (
     any_,
     bindparam,
     func,
-    literal_column,
     or_,
     select,
 )
@@ -35,11 +34,12 @@ from tasks_service.models.column_types import PriorityRank, UtcDateTime
 from tasks_service.priority import Priority
 from tasks_service.reads import Query
 from tasks_service.schemas.task import Sort, TaskQuery
+from tasks_service.services.kept_number import is_kept, kept_number
 from tasks_service.services.keyset import Keyset, as_text
 from tasks_service.services.tag_filter import TAG_FILTERS
 from tasks_service.services.task_rows import OWNER, TASK_COLUMNS, owned_by
 from tasks_service.services.task_view import VIEWS
-from tasks_service.services.word_filter import WORD_FILTERS, WORDS
+from tasks_service.services.word_filter import WORD_FILTERS, WORDS, among_matches
 
 # More than any frontend has; others are compiled anew when they come again.
 _STATEMENTS = 500
@@ -111,6 +111,11 @@ KEYSETS: Mapping[str, Keyset] = {
 }
 
 
+def walked(sort: Sort) -> Keyset:
+    """Return the order in which tasks are looked through for a page in another."""
+    return KEYSETS["-created_at" if sort == "relevance" else sort]
+
+
 def filters_of(query: TaskQuery) -> dict[str, Any]:
     """Return the filters that a query asks for, each with the value of its parameter."""
     wanted = {
@@ -144,15 +149,12 @@ def page_query(filters: frozenset[str], sort: Sort, *, first: bool) -> Query:
     By relevance the page is one of the newest `ranked` tasks.
     """
     tasks, keyset = _select_tasks(filters), KEYSETS[sort]
-    if "words" in filters:
-        # Set apart: PostgreSQL would else look for the next ones in order among all tasks.
-        tasks, keyset = _within(tasks.offset(literal_column("0")), keyset)
     if sort == "relevance":
         found = tasks.selected_columns
         newest = tasks.order_by(found.created_at.desc(), found.id.desc())
         tasks, keyset = _within(newest.limit(bindparam("ranked", type_=Integer())), keyset)
         keyset = replace(keyset, column=func.ts_rank(keyset.column, WORDS, type_=REAL))
-    return Query(keyset.page(tasks, first=first))
+    return _query(keyset.page(tasks, first=first), filters)
 
 
 def _within(
@@ -173,11 +175,17 @@ def every_query(filters: frozenset[str], sort: Sort) -> Query:
 
 @lru_cache(_STATEMENTS)
 def count_query(filters: frozenset[str]) -> Query:
-    """Return the query for their number, which stops at `most`."""
+    """Return the query for their number, which stops at `most` where it has to count."""
+    if is_kept(filters):
+        return Query(kept_number(filters))
     most = bindparam("most", type_=Integer())
     some = _select_tasks(filters).with_only_columns(col(Task.id)).limit(most).subquery()
-    return Query(select(func.count()).select_from(some))
+    return _query(select(func.count()).select_from(some), filters)
 
 
 def _select_tasks(filters: Collection[str]) -> Select[*tuple[Any, ...]]:
     return owned_by(OWNER).where(*(_FILTERS[name] for name in sorted(filters)))
+
+
+def _query(statement: Select[*tuple[Any, ...]], filters: Collection[str]) -> Query:
+    return Query(among_matches(statement) if "words" in filters else statement)
