@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
 from gateway_service.upstream.errors import (
     UpstreamFailedError,
@@ -41,8 +41,8 @@ class Metrics(metrics.Metrics):
             ["policy"],
             registry=self.registry,
         )
-        entries = metrics.gauge(
-            "taskgate_verdict_cache_entries", "Verdicts kept in process.", self.registry
+        entries = Gauge(
+            "taskgate_verdict_cache_entries", "Verdicts kept in process.", registry=self.registry
         )
         waits = Histogram(
             "taskgate_upstream_wait_seconds",
@@ -57,10 +57,10 @@ class Metrics(metrics.Metrics):
             ["upstream", "code"],
             registry=self.registry,
         )
-        self._forwarding = metrics.gauge(
+        self._forwarding = Gauge(
             "taskgate_upstream_requests_in_flight",
             "Requests under way to the tasks service.",
-            self.registry,
+            registry=self.registry,
         )
         # Looked up once: these are told of every request.
         self.count_remembered = self._lookups.labels("memory", "hit").inc

@@ -18,11 +18,16 @@ LIMIT = 60
 APP = """
 import asyncio, gc, os, pathlib
 from service_kit.api import ServiceApi
-from service_kit.metrics import Metrics
+from service_kit.metrics import Metrics, served
 
 def create_app():
-    app = ServiceApi(title="kettle", description="")
-    app.observers = [Metrics()]
+    metrics = Metrics()
+    app = ServiceApi(
+        title="kettle",
+        description="",
+        lifespan=lambda _: served(metrics.registry, int(os.environ["METRICS_PORT"])),
+    )
+    app.observers = [metrics]
 
     @app.get("/pid")
     async def get_pid() -> int:
@@ -50,6 +55,7 @@ class Kettles:
     def __init__(self, folder: Path) -> None:
         self.port, self.metrics_port = free_port(), free_port()
         self.fifo = folder / "fifo"
+        self.answered = 0
         self._folder = folder
         self.parent: asyncio.subprocess.Process
 
@@ -70,7 +76,9 @@ class Kettles:
     async def get(self, path: str) -> httpx.Response:
         """Ask over a connection of its own, so that either may answer."""
         async with httpx.AsyncClient(trust_env=False, timeout=LIMIT) as client:
-            return await client.get(f"http://127.0.0.1:{self.port}{path}")
+            answer = await client.get(f"http://127.0.0.1:{self.port}{path}")
+        self.answered += path == "/pid"
+        return answer
 
     async def pids(self, without: int = 0, number: int = 2) -> set[int]:
         """Ask until so many have answered, none of them the one that was there before."""
@@ -142,6 +150,20 @@ async def test_one_port_shows_the_sum_of_all_workers_also_of_one_that_crashed(
     await kettles.get("/pid")
     assert between >= before + 10
     assert await kettles.count() == between + 1
+
+
+@pytest.mark.spec("OBS-2")
+async def test_counts_nobody_has_seen_yet_outlive_a_worker_that_is_told_to_end(
+    kettles: Kettles,
+) -> None:
+    await kettles.pids()
+    before = await kettles.count() - kettles.answered
+    ending, _ = await kettles.pids()
+
+    os.kill(ending, signal.SIGTERM)
+
+    assert len(await kettles.pids(without=ending)) == 2
+    assert await kettles.count() == before + kettles.answered
 
 
 @pytest.mark.spec("OBS-6")

@@ -1,7 +1,6 @@
 """What every service counts, and the inner port where Prometheus finds it."""
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -18,13 +17,21 @@ from starlette.types import Scope
 from service_kit.api import StartupError
 from service_kit.observed import Record
 
-# Where workers keep their figures, for the one that started them to sum up: prometheus-client's
-# own variable, which it reads when it is imported.
-SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _METHODS = frozenset(("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"))
 # Far above routes times methods times statuses: what is beyond is somebody's invention.
 _MOST_SERIES = 3000
+
+
+class ToParent:
+    """What a worker counts, which it shows on no port: the one that started it asks."""
+
+    def __init__(self) -> None:
+        self.is_worker = False
+        self.registry = CollectorRegistry()
+
+
+to_parent = ToParent()
 
 
 class Metrics:
@@ -32,8 +39,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        if SHARED_FOLDER not in os.environ:
-            ProcessCollector(registry=self.registry)
+        ProcessCollector(registry=self.registry)
         self._requests = Counter(
             "taskgate_http_requests",
             "Requests, by what became of them (status none: nobody waited for the answer).",
@@ -47,8 +53,8 @@ class Metrics:
             buckets=SECONDS,
             registry=self.registry,
         )
-        self._in_flight = gauge(
-            "taskgate_http_requests_in_flight", "Requests under way.", self.registry
+        self._in_flight = Gauge(
+            "taskgate_http_requests_in_flight", "Requests under way.", registry=self.registry
         )
         self._series: dict[object, tuple[Callable[[], None], Callable[[float], None]]] = {}
 
@@ -82,19 +88,18 @@ class Metrics:
         return series
 
 
-def gauge(name: str, text: str, registry: CollectorRegistry) -> Gauge:
-    """Return a gauge of which several workers show the sum."""
-    return Gauge(name, text, multiprocess_mode="livesum", registry=registry)
-
-
 @asynccontextmanager
 async def served(registry: CollectorRegistry, port: int | None) -> AsyncIterator[None]:
     """Serve the metrics under /metrics on a port of their own, if there is one.
 
-    Of several workers none does: see `service_kit.workers`. Raises `StartupError` if the port is
-    taken.
+    A worker leaves that to the one that started it: see `service_kit.figures`. Raises
+    `StartupError` if the port is taken.
     """
-    if port is None or SHARED_FOLDER in os.environ:
+    if to_parent.is_worker:
+        to_parent.registry = registry
+        yield
+        return
+    if port is None:
         yield
         return
     try:

@@ -22,8 +22,9 @@ from starlette.types import ASGIApp
 from uvicorn.server import ServerState
 
 from service_kit.edge import GuardedProtocol
+from service_kit.figures import served_figures
 from service_kit.health import LEAVING
-from service_kit.workers import Worker, Workers, shared_figures
+from service_kit.workers import Worker, Workers
 
 Factory: TypeAlias = str | Callable[[], ASGIApp]
 
@@ -154,7 +155,7 @@ def _serve_with(workers: int, factory: str, host: str, port: int) -> int:
     config = _config(factory, host, port, workers=workers)
     metrics_port = _number("METRICS_PORT")
     try:
-        with shared_figures(metrics_port) as figures:
+        with served_figures(metrics_port) as figures:
             serving = Workers(config, config.bind_socket(), DrainingWorker, figures)
             serving.run()
     except OSError as error:

@@ -1,6 +1,6 @@
 """What the tasks service counts besides what every service does."""
 
-from prometheus_client import Counter
+from prometheus_client import Counter, Gauge
 from sqlalchemy import Pool, QueuePool, event
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -12,15 +12,15 @@ class Metrics(metrics.Metrics):
 
     def __init__(self) -> None:
         super().__init__()
-        self._connections = metrics.gauge(
+        self._connections = Gauge(
             "taskgate_database_connections_in_use",
             "Connections to PostgreSQL that a request holds.",
-            self.registry,
+            registry=self.registry,
         )
-        self._most = metrics.gauge(
+        self._most = Gauge(
             "taskgate_database_connections_max",
             "Connections to PostgreSQL that requests may hold (DATABASE_POOL_SIZE).",
-            self.registry,
+            registry=self.registry,
         )
         self._failures = Counter(
             "taskgate_database_failures",
