@@ -47,9 +47,11 @@ async def word_filters(
     ((total, tried, found),) = await reads.rows(_among_first(order), parameters)
     common = met_soon(found, tried, total, wanted)
     if common:
-        ((hits,),) = await reads.rows(_AMONG_ALL, parameters)
-        # What lies closer together than two places is hit once at most, so one hit tells nothing.
-        common = met_soon(found, tried, total * (hits - 1) / _PLACES, wanted)
+        ((places, hits),) = await reads.rows(_AMONG_ALL, parameters)
+        # They are fewer where the same tasks were written again and again: these tell nothing.
+        if places > _PLACES / 2:
+            # Nor does one hit, as what lies closer together than two places has no more.
+            common = met_soon(found, tried, total * (hits - 1) / places, wanted)
     return {"common_words" if common else "words": words}
 
 
@@ -62,19 +64,22 @@ def _among_first(order: Keyset) -> Query:
 
 
 def _among_all() -> Select[Any]:
-    """Select at how many of the places a task matches."""
+    """Select how many tasks are at the places, and how many of these match."""
     places = func.generate_series(1, _PLACES).table_valued("place").render_derived()
     last = select(col(Account.last_version)).where(col(Account.user_id) == OWNER).scalar_subquery()
     # Each write takes one version, so that versions are about as evenly spread as the tasks.
+    version = col(Task.version)
     task = (
         _searched()
-        .where(col(Task.version) > last * (places.c.place - 1) // _PLACES)
-        .order_by(col(Task.version), col(Task.id))
+        .add_columns(version)
+        .where(version > last * (places.c.place - 1) // _PLACES)
+        .order_by(version, col(Task.id))
         .limit(1)
         .lateral()
     )
+    number: Any = func.count(task.c.version.distinct())
     hit = task.c.search.op("@@")(WORDS)
-    return select(func.count().filter(hit)).select_from(places, task)
+    return select(number, number.filter(hit)).select_from(places, task)
 
 
 def _searched() -> Select[Any]:
