@@ -20,7 +20,8 @@ FOREVER = "import signal; signal.pause()"
 STUBBORN = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up'); {FOREVER}"
 WITH_CHILD = f"""
 import subprocess, sys
-print(subprocess.Popen([sys.executable, "-c", "{FOREVER}"]).pid, flush=True)
+child = subprocess.Popen([sys.executable, "-c", "{FOREVER}"], start_new_session=%s)
+print(child.pid, flush=True)
 {FOREVER}
 """
 
@@ -135,9 +136,12 @@ print("up")
     assert system.logs.last_line("part") == "bye"
 
 
-async def test_a_killed_process_takes_its_own_children_with_it(new_system: NewSystem) -> None:
+@pytest.mark.parametrize("own_session", [False, True])
+async def test_a_killed_process_takes_its_own_children_with_it(
+    new_system: NewSystem, *, own_session: bool
+) -> None:
     system = new_system()
-    await system.supervisor.start(system.program("part", WITH_CHILD))
+    await system.supervisor.start(system.program("part", WITH_CHILD % own_session))
     child = psutil.Process(int(system.logs.last_line("part")))
 
     await system.supervisor.kill("part")

@@ -183,6 +183,13 @@ async def test_a_worker_that_is_told_to_end_answers_what_it_has_begun_and_is_rep
     assert len(await kettles.pids(without=serving)) == 2
 
 
+@pytest.mark.spec("OBS-6")
+async def test_each_worker_has_a_session_of_its_own(kettles: Kettles) -> None:
+    pids = await kettles.pids()
+
+    assert {os.getsid(pid) for pid in pids} == pids
+
+
 @pytest.mark.spec("OBS-6", "CON-4")
 async def test_all_workers_end_with_the_one_that_started_them(other_kettles: Kettles) -> None:
     await other_kettles.start()

@@ -25,7 +25,7 @@ _INHERITED = (
     "LD_LIBRARY_PATH",
     "PYTHONPATH",
 )
-_FOR_ALL = frozenset((signal.SIGSTOP, signal.SIGCONT))
+_FOR_ALL = frozenset((signal.SIGSTOP, signal.SIGCONT, signal.SIGKILL))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class Process:
     def send(self, number: signal.Signals) -> None:
         """Send a signal; a process that has ended meanwhile is left alone.
 
-        SIGSTOP and SIGCONT reach its children too: PostgreSQL's go on answering without it.
+        SIGSTOP, SIGCONT and SIGKILL reach its children too: PostgreSQL's answer on without it.
         """
         if self._process.returncode is not None:
             return
@@ -88,11 +88,13 @@ class Process:
             process = psutil.Process(self.pid)
             family = process.children(recursive=True) if number in _FOR_ALL else []
             for member in (process, *family):
-                member.send_signal(number)
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    member.send_signal(number)
 
     def kill(self) -> None:
-        """End it and what it started in its session, at once."""
+        """End it and what it started, at once, be it in other sessions or left by its parent."""
         if self._process.returncode is None:
+            self.send(signal.SIGKILL)
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.pid, signal.SIGKILL)
 

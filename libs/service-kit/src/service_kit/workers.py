@@ -38,6 +38,9 @@ class Worker(Process):
         """Serve; called in the new process."""
         # Its own copy would keep the pipe open when the parent is gone.
         self.parent_conn.close()
+        # Linux may give each session the same share of the CPU, however many processes it has
+        # (autogroup): in one session, two workers would have to do with that of one.
+        os.setsid()
         to_parent.is_worker = True
         self._told = threading.Event()
         # The server lets a signal end the process afterwards, before the figures were asked for.
