@@ -206,6 +206,16 @@ class Gateway(Part):
         await self.client.aclose()
         await super().stop()
 
+    def idle_seconds(self, seconds: int) -> None:
+        """Say for how long connections made from now on are kept between requests."""
+        assert self._server is not None
+        self._server.config.timeout_keep_alive = seconds
+
+    def connections(self) -> list[GuardedProtocol]:
+        assert self._server is not None
+        connections = self._server.server_state.connections
+        return [each for each in connections if isinstance(each, GuardedProtocol)]
+
     async def get(self, path: str, token: str | None = None, **options: Any) -> httpx.Response:
         headers = httpx.Headers(options.pop("headers", None))
         if token is not None:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from gateway.tests.conftest import Clock, EchoUpstream, FakeVerifier, Gateway, MakeGateway
 
 TASKS = "/api/v1/tasks"
+ME = "/api/v1/me"
+REFUSED = f"GET {TASKS} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
 ORIGIN = {"Origin": "https://app.example.com"}
 IN_A_ROW = 5
 Full: TypeAlias = tuple["Gateway", asyncio.Task[Response]]
@@ -143,7 +145,7 @@ async def test_what_is_too_much_gets_the_same_answer_at_the_edge_as_further_in(
     named = {"X-Request-Id": "mine", **ORIGIN}
 
     fast = [await gateway.get(TASKS, token, headers=named) for _ in range(2)]
-    monkeypatch.setattr(FastRefusal, "applies", False)
+    monkeypatch.setattr(FastRefusal, "applies", lambda _self, _scope: False)
     slow = await gateway.get(TASKS, token, headers=named)
     monkeypatch.undo()
     with_body = await gateway.client.post(TASKS, json={}, headers=named)
@@ -175,7 +177,7 @@ async def test_requests_in_a_row_are_each_refused_and_the_connection_goes_on(
     gateway, waiting = full
     reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
 
-    writer.write(b"GET /api/v1/tasks HTTP/1.1\r\nHost: x\r\n\r\n" * 3)
+    writer.write(REFUSED * 3)
     refused = [await _read(reader) for _ in range(3)]
     verifier.may_answer.set()
     await waiting
@@ -187,11 +189,80 @@ async def test_requests_in_a_row_are_each_refused_and_the_connection_goes_on(
     assert served.startswith(b"HTTP/1.1 200 ")
 
 
+@pytest.mark.spec("OVER-6")
+async def test_of_requests_that_come_at_one_moment_those_too_many_are_refused_at_the_edge(
+    make_gateway: "MakeGateway", verifier: "FakeVerifier", token: str
+) -> None:
+    gateway = await make_gateway(max_waiting=2)
+    verifier.may_answer.clear()
+    connections = [await _connected(gateway) for _ in range(4)]
+    request = f"GET {ME} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n".encode()
+
+    for _, writer in connections:
+        writer.write(request)
+    refused = [await _read(reader) for reader, _ in connections[2:]]
+    verifier.may_answer.set()
+    served = [await _read(reader) for reader, _ in connections[:2]]
+
+    assert [answer[9:12] for answer in (*served, *refused)] == [b"200", b"200", b"503", b"503"]
+    # Nobody has begun to serve these.
+    assert all(b"\r\nserver-timing: total;dur=0.00\r\n" in answer for answer in refused)
+    for _, writer in connections:
+        writer.close()
+
+
+@pytest.mark.spec("OVER-6", "EDGE-2")
+async def test_a_connection_is_closed_when_nothing_comes_after_a_refusal(full: Full) -> None:
+    gateway, waiting = full
+    gateway.idle_seconds(0)
+    reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+
+    writer.write(REFUSED)
+    refused, after = await _read(reader), await reader.read()
+
+    assert (refused[9:12], after) == (b"503", b"")
+    writer.close()
+    waiting.cancel()
+
+
+@pytest.mark.spec("OVER-6", "EDGE-2")
+async def test_the_time_of_an_idle_connection_begins_anew_with_each_refusal(
+    full: Full, verifier: "FakeVerifier"
+) -> None:
+    gateway, waiting = full
+    reader, writer = await _connected(gateway)
+    ours = writer.get_extra_info("sockname")
+    protocol = next(each for each in gateway.connections() if each.client == ours)
+
+    writer.write(REFUSED)
+    await _read(reader)
+    protocol.timeout_keep_alive_handler()
+    writer.write(REFUSED + REFUSED[:9])
+    refused = await _read(reader)
+    in_the_middle = protocol.timeout_keep_alive_task
+    writer.write(REFUSED[9:])
+    again = await _read(reader)
+
+    assert [answer[9:12] for answer in (refused, again)] == [b"503"] * 2
+    assert in_the_middle is None
+    assert protocol.timeout_keep_alive_task is not None
+    verifier.may_answer.set()
+    await waiting
+    writer.close()
+
+
 def _fields(answer: Response) -> list[tuple[str, str]]:
     own = ("date", "server-timing")
     return sorted(
         (name, "" if name in own else value) for name, value in answer.headers.multi_items()
     )
+
+
+async def _connected(gateway: "Gateway") -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+    writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+    await _read(reader)
+    return reader, writer
 
 
 async def _read(reader: asyncio.StreamReader) -> bytes:

@@ -111,11 +111,11 @@ class Worker:
     def __init__(self) -> None:
         self.may_go_on = asyncio.Event()
         self.log: list[str] = []
-        self._app = Shedding(self._work, limit=9, at_once=1, public_url="http://kettle")
+        self.app = Shedding(self._work, limit=9, at_once=1, public_url="http://kettle")
 
     def ask(self, path: str) -> asyncio.Task[None]:
         scope = {"type": "http", "path": path, "headers": []}
-        return asyncio.create_task(self._app(scope, self._receive, self._send))
+        return asyncio.create_task(self.app(scope, self._receive, self._send))
 
     async def _work(self, scope: Scope, _receive: Receive, send: Send) -> None:
         await self.may_go_on.wait()
@@ -150,25 +150,35 @@ async def test_those_beyond_what_is_worked_on_at_once_wait_in_order_or_are_refus
 
 
 @pytest.mark.spec("OVER-5")
-async def test_nobody_waits_behind_others_while_turns_come_late_until_they_come_soon(
+async def test_nobody_waits_in_vain_while_turns_come_late_until_they_come_soon(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     worker = Worker()
-    first = worker.ask("/1")
-    await asyncio.sleep(0)
-    monkeypatch.setattr(shedding, "TURN_SECONDS", 0)
-    await worker.ask("/late")
     monkeypatch.setattr(shedding, "TURN_SECONDS", 60)
+    first = worker.ask("/1")
+    # The second to wait would have its turn after 40 s.
+    worker.app.seconds_a_turn = 20
 
-    second = worker.ask("/2")
+    waiting = [worker.ask("/2")]
     await asyncio.sleep(0)
     await worker.ask("/in-vain")
     worker.may_go_on.set()
-    await asyncio.gather(first, second)
+    await asyncio.gather(first, *waiting)
     worker.may_go_on.clear()
     others = [worker.ask(f"/{number}") for number in (3, 4, 5)]
     await asyncio.sleep(0)
     worker.may_go_on.set()
     await asyncio.gather(*others)
 
-    assert worker.log == ["refused", "refused", "/1", "/2", "/3", "/4", "/5"]
+    assert worker.log == ["refused", "/1", "/2", "/3", "/4", "/5"]
+
+
+@pytest.mark.spec("OVER-4", "OVER-5")
+def test_those_that_are_coming_count_before_they_have_begun(api: ServiceApi) -> None:
+    app = Shedding(api, limit=9, at_once=2, public_url="http://kettle")
+
+    limited = [app.full(coming) for coming in (8, 9)]
+    app.seconds_a_turn = 1.0
+    late = [app.full(coming) for coming in (2, 3)]
+
+    assert (limited, late) == ([False, True], [False, True])

@@ -7,7 +7,6 @@ refused here: see `service_kit.refused`.
 
 import asyncio
 import math
-from collections.abc import Iterable
 from typing import Any
 
 import structlog
@@ -27,7 +26,7 @@ from service_kit.edge_errors import (
 from service_kit.edge_head import MAX_HEAD_BYTES, MAX_TARGET_BYTES, fault, has_body, size
 from service_kit.edge_transport import Lingering, give_up_on_vanished
 from service_kit.errors import ServiceError
-from service_kit.fast_refusal import FastRefusal, Field
+from service_kit.fast_refusal import FastRefusal, written
 from service_kit.observed import note_refusal
 from service_kit.refused import refused
 
@@ -68,6 +67,8 @@ class GuardedProtocol(HttpToolsProtocol):
     _fast_refusal: FastRefusal | None = None
     # Whether the request that is being read has been answered so.
     _answered = False
+    # Until when a connection is kept after that.
+    _idle_until = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to count the time."""
@@ -92,7 +93,13 @@ class GuardedProtocol(HttpToolsProtocol):
         self._room -= len(data)
         if self._due == math.inf:
             self._begin()
+        # Uvicorn would cancel it, and a refusal make another, which is no small part of its price.
+        timer, self.timeout_keep_alive_task = self.timeout_keep_alive_task, None
         super().data_received(data)
+        if self._answered and self._due == math.inf:
+            self.timeout_keep_alive_task = timer or self._idle_timer()
+        elif timer is not None:
+            timer.cancel()
 
     def refuse(self, error: ServiceError) -> None:
         """Answer with `error` when it is its turn, and read no further."""
@@ -138,10 +145,11 @@ class GuardedProtocol(HttpToolsProtocol):
         if self._why is not None:
             raise self._why
         refusal = self._fast_refusal
-        self._answered = refusal is not None and refusal.applies and self._is_ordinary()
-        if refusal is not None and self._answered:
-            asked: Any = self.scope
-            self._answer(*refusal.answer(asked))
+        asked: Any = self.scope
+        self._answered = False
+        if refusal is not None and self._is_ordinary() and refusal.applies(asked):
+            self._answered = True
+            self._answer(refusal.answer(asked))
         else:
             super().on_headers_complete()
         # Not the list any more that the request's scope has.
@@ -164,7 +172,8 @@ class GuardedProtocol(HttpToolsProtocol):
             super().on_message_complete()
         self._in_head, self._room, self._due = True, MAX_HEAD_BYTES, math.inf
         if self._answered:
-            self.on_response_complete()
+            self.server_state.total_requests += 1
+            self._idle_until = self.loop.time() + self.timeout_keep_alive
 
     def on_response_complete(self) -> None:
         """Say what had to wait, if this was the last answer before it."""
@@ -175,6 +184,16 @@ class GuardedProtocol(HttpToolsProtocol):
             self._unset_keepalive_if_required()
         if self._waits and last and self._why is not None and not self.transport.is_closing():
             self._say(self._why)
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close an idle connection, unless something came since the timer was set."""
+        if self.loop.time() < self._idle_until:
+            self.timeout_keep_alive_task = self._idle_timer()
+        else:
+            super().timeout_keep_alive_handler()
+
+    def _idle_timer(self) -> asyncio.TimerHandle:
+        return self.loop.call_at(self._idle_until, self.timeout_keep_alive_handler)
 
     def _is_ordinary(self) -> bool:
         method = self.parser.get_method()
@@ -190,10 +209,9 @@ class GuardedProtocol(HttpToolsProtocol):
             and not self.flow.write_paused
         )
 
-    def _answer(self, fields: Iterable[Field], body: bytes) -> None:
-        lines = (b"%b: %b\r\n" % field for field in (*self.server_state.default_headers, *fields))
-        head = b"".join((STATUS_LINE[fast_refusal.STATUS], *lines))
-        self.transport.write(b"%b\r\n%b" % (head, body))
+    def _answer(self, rest: bytes) -> None:
+        own = written(self.server_state.default_headers)
+        self.transport.write(b"%b%b%b" % (STATUS_LINE[fast_refusal.STATUS], own, rest))
 
     def _feed_in_parts(self, data: bytes) -> None:
         while data and not self._refused and not self.transport.is_closing():

@@ -49,10 +49,10 @@ def size(method: bytes, target: bytes, fields: Fields) -> int:
 
 def has_body(fields: Fields) -> bool:
     """Tell whether a body follows."""
-    return any(
-        name == b"transfer-encoding" or (name == b"content-length" and int(value))
-        for name, value in fields
-    )
+    for name, value in fields:
+        if name == b"transfer-encoding" or (name == b"content-length" and int(value)):
+            return True
+    return False
 
 
 def _is_chunked(fields: Fields, version: str) -> bool:
