@@ -191,13 +191,16 @@ async def test_each_worker_has_a_session_of_its_own(kettles: Kettles) -> None:
 
 
 @pytest.mark.spec("OBS-6", "CON-4")
-async def test_all_workers_end_with_the_one_that_started_them(other_kettles: Kettles) -> None:
+@pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGHUP])
+async def test_all_workers_end_with_the_one_that_started_them(
+    other_kettles: Kettles, told: signal.Signals
+) -> None:
     await other_kettles.start()
     await other_kettles.pids()
 
-    other_kettles.parent.terminate()
+    other_kettles.parent.send_signal(told)
 
-    assert await other_kettles.parent.wait() == -signal.SIGTERM
+    assert await other_kettles.parent.wait() == -told
     await other_kettles.gone()
 
 
