@@ -99,7 +99,7 @@ class Kettles:
 
     async def count(self, status: int = 200) -> float:
         """Tell how often /pid was answered, as Prometheus sees it."""
-        async with httpx.AsyncClient(trust_env=False) as client:
+        async with httpx.AsyncClient(trust_env=False, timeout=LIMIT) as client:
             text = (await client.get(f"http://127.0.0.1:{self.metrics_port}/metrics")).text
         labels = f'method="GET",route="/pid",status="{status}"'
         found = re.search(rf"^taskgate_http_requests_total{{{labels}}} (\S+)$", text, re.MULTILINE)
@@ -164,6 +164,19 @@ async def test_counts_nobody_has_seen_yet_outlive_a_worker_that_is_told_to_end(
 
     assert len(await kettles.pids(without=ending)) == 2
     assert await kettles.count() == before + kettles.answered
+
+
+@pytest.mark.spec("OBS-2")
+async def test_a_worker_that_hangs_counts_with_what_it_said_last(kettles: Kettles) -> None:
+    hanging, _ = await kettles.pids()
+    before = await kettles.count()
+
+    os.kill(hanging, signal.SIGSTOP)
+    during = await kettles.count()
+    with suppress(ProcessLookupError):
+        os.kill(hanging, signal.SIGCONT)
+
+    assert during == before > 0
 
 
 @pytest.mark.spec("OBS-6")
