@@ -75,6 +75,17 @@ class Load:
         return self.answered / self.seconds
 
 
+def together(loads: Sequence[Load]) -> Load:
+    """Return several loads at one time as one; p50 and p99 are those of the slowest."""
+    return Load(
+        sum(load.answered for load in loads),
+        sum(load.failed for load in loads),
+        max(load.seconds for load in loads),
+        max(load.p50 for load in loads),
+        max(load.p99 for load in loads),
+    )
+
+
 def generator() -> str:
     """Return what makes the load."""
     return "wrk" if shutil.which("wrk") else "the benchmark's own generator (there is no wrk)"
@@ -92,7 +103,7 @@ async def send(
 async def _wrk(
     port: int, requests: Sequence[Request], seconds: float, folder: Path, connections: int
 ) -> Load:
-    script, listed = folder / "load.lua", folder / "requests.txt"
+    script, listed = folder / f"load-{port}.lua", folder / f"requests-{port}.txt"
     script.write_text(_SCRIPT)
     listed.write_text(
         "\n".join(r.text().replace("\r", "\\r").replace("\n", "\\n") for r in requests)

@@ -1,10 +1,12 @@
 """What a request costs: CPU time of the processes that serve it, while a load lasts."""
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 
-from benchmarks.load import CONNECTIONS, Load, Request, send
+from benchmarks.load import CONNECTIONS, Load, Request, send, together
 from benchmarks.processes import Fleet
 
 _MICROSECONDS = 1e6
@@ -13,11 +15,25 @@ _WARM_UP_SECONDS = 2.0
 
 @dataclass(frozen=True)
 class Served:
-    """What is asked for at a port, and the programs that serve it, by name."""
+    """What is asked for at a port, and the programs that serve it, by name.
+
+    With a `twin` of its port, each takes half of the connections.
+    """
 
     programs: Sequence[str]
     port: int
     requests: Sequence[Request]
+    twin: int | None = None
+
+    async def load(self, seconds: float, folder: Path, connections: int) -> Load:
+        """Ask for it for a while."""
+        ports = [port for port in (self.port, self.twin) if port]
+        each = connections // len(ports)
+        return together(
+            await asyncio.gather(
+                *(send(port, self.requests, seconds, folder, connections=each) for port in ports)
+            )
+        )
 
     def spent(self, cost: "Cost") -> float:
         """Return what its programs cost together."""
@@ -43,9 +59,7 @@ async def measure(
     """Send requests for a while, and see what they cost, also to programs `beside`."""
     names = (*served.programs, *beside)
     before = {name: running.cpu_seconds(name) for name in names}
-    load = await send(
-        served.port, served.requests, seconds, running.folder, connections=connections
-    )
+    load = await served.load(seconds, running.folder, connections)
     if load.failed or not load.answered:
         raise RuntimeError(f"{served.programs}: {load.failed} of {load.answered} requests failed")
     spent = {
@@ -65,9 +79,7 @@ async def measure_in_turns(
 ) -> dict[str, list[Cost]]:
     """Measure each in turn, several times over."""
     for served in all_served.values():
-        await send(
-            served.port, served.requests, _WARM_UP_SECONDS, running.folder, connections=CONNECTIONS
-        )
+        await served.load(_WARM_UP_SECONDS, running.folder, CONNECTIONS)
     costs: dict[str, list[Cost]] = {name: [] for name in all_served}
     for _ in range(rounds):
         for name, served in all_served.items():

@@ -24,10 +24,11 @@ from devkit.services import Services, url
 from devkit.token import make_token
 
 USERS, TASKS = 20, 200
-ROUNDS = 3
+ROUNDS = 5
 SECONDS = 3.0
 LIST = "/api/v1/tasks?limit=20"
 _OF_TWO = "Taskgate, two workers each"
+_TWICE = "Taskgate, twice at once"
 # Each request is counted, and none refused.
 _LIMITS = {"RATE_LIMIT_USER": "1000000"}
 _REPORT = """# Taskgate beside its peers
@@ -50,7 +51,9 @@ times p50; with two workers at most 1.1 times the CPU time of one.
 
 {whole}
 
-Of Taskgate's: {parts}. With two workers of gateway and tasks a request costs {two:.2f} times that.
+Of Taskgate's: {parts}. With two workers of gateway and tasks a request costs {two:.2f} times that. Twice at once is two
+separate systems of one worker each at the same time, with half of the connections each: {twice:.2f} times, whoever serves. Two workers
+cost {rest:.2f} times these.
 
 ![CPU time of the whole system](system.svg)
 """  # noqa: E501 - lines of Markdown
@@ -140,6 +143,9 @@ async def measure_systems(running: Fleet, services: Services) -> Measured:
     two_tasks_port, two_port = free_port(), free_port()
     await running.start(several.tasks("tasks of two", two_tasks_port))
     await running.start(several.gateway("gateway of two", two_port, two_tasks_port))
+    twin_tasks_port, twin_port = free_port(), free_port()
+    await running.start(services.tasks("twin tasks", twin_tasks_port))
+    await running.start(services.gateway("twin gateway", twin_port, twin_tasks_port))
     monolith, monolith_port = python("monolith", "monolith", environment)
     floor, floor_port = python("floor", "floor", environment)
     await running.start(monolith)
@@ -147,10 +153,13 @@ async def measure_systems(running: Fleet, services: Services) -> Measured:
     users = [f"user-{number}" for number in range(1, USERS + 1)]
     requests = [_request(services, user) for user in users]
     believed = [Request(LIST, {"X-User-Id": user}) for user in users]
+    one = ["gateway", "tasks", "auth-verifier"]
+    both = [*one, "twin gateway", "twin tasks"]
     served = {
         "floor": Served(["floor"], floor_port, believed),
         "monolith": Served(["monolith"], monolith_port, requests),
-        "Taskgate": Served(["gateway", "tasks", "auth-verifier"], services.gateway_port, requests),
+        "Taskgate": Served(one, services.gateway_port, requests),
+        _TWICE: Served(both, services.gateway_port, requests, twin_port),
         _OF_TWO: Served(["gateway of two", "tasks of two", "auth-verifier"], two_port, requests),
     }
     return await _measured(running, served)
@@ -195,6 +204,8 @@ def report(size: int, forwarding: Measured, whole: Measured) -> None:
         whole=_table(whole, "monolith"),
         parts=_parts(whole, "Taskgate"),
         two=_times(whole, _OF_TWO, "Taskgate"),
+        twice=_times(whole, _TWICE, "Taskgate"),
+        rest=_times(whole, _OF_TWO, _TWICE),
     )
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "system.md").write_text(text)

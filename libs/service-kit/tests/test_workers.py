@@ -99,7 +99,7 @@ class Kettles:
 
     async def count(self, status: int = 200) -> float:
         """Tell how often /pid was answered, as Prometheus sees it."""
-        async with httpx.AsyncClient(trust_env=False) as client:
+        async with httpx.AsyncClient(trust_env=False, timeout=LIMIT) as client:
             text = (await client.get(f"http://127.0.0.1:{self.metrics_port}/metrics")).text
         labels = f'method="GET",route="/pid",status="{status}"'
         found = re.search(rf"^taskgate_http_requests_total{{{labels}}} (\S+)$", text, re.MULTILINE)
@@ -166,6 +166,19 @@ async def test_counts_nobody_has_seen_yet_outlive_a_worker_that_is_told_to_end(
     assert await kettles.count() == before + kettles.answered
 
 
+@pytest.mark.spec("OBS-2")
+async def test_a_worker_that_hangs_counts_with_what_it_said_last(kettles: Kettles) -> None:
+    hanging, _ = await kettles.pids()
+    before = await kettles.count()
+
+    os.kill(hanging, signal.SIGSTOP)
+    during = await kettles.count()
+    with suppress(ProcessLookupError):
+        os.kill(hanging, signal.SIGCONT)
+
+    assert during == before > 0
+
+
 @pytest.mark.spec("OBS-6")
 async def test_a_worker_that_is_told_to_end_answers_what_it_has_begun_and_is_replaced(
     kettles: Kettles,
@@ -191,13 +204,16 @@ async def test_each_worker_has_a_session_of_its_own(kettles: Kettles) -> None:
 
 
 @pytest.mark.spec("OBS-6", "CON-4")
-async def test_all_workers_end_with_the_one_that_started_them(other_kettles: Kettles) -> None:
+@pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGHUP])
+async def test_all_workers_end_with_the_one_that_started_them(
+    other_kettles: Kettles, told: signal.Signals
+) -> None:
     await other_kettles.start()
     await other_kettles.pids()
 
-    other_kettles.parent.terminate()
+    other_kettles.parent.send_signal(told)
 
-    assert await other_kettles.parent.wait() == -signal.SIGTERM
+    assert await other_kettles.parent.wait() == -told
     await other_kettles.gone()
 
 

@@ -138,6 +138,17 @@ class Workers(Multiprocess):
         self.told_by = signal.SIGINT
         super().handle_int()
 
+    def handle_hup(self) -> None:
+        """End as for SIGTERM, as a service of one process does."""
+        self.told_by = signal.SIGHUP
+        super().handle_term()
+
+    def handle_ttin(self) -> None:
+        """Start no worker that is none of ours, as uvicorn would."""
+
+    def handle_ttou(self) -> None:
+        """End no worker: how many there are is a setting."""
+
     def handle_usr1(self) -> None:
         """Pass on that the end is near."""
         for process in self.processes:
