@@ -117,7 +117,7 @@ def test_the_environment_is_made_anew_when_a_lock_or_a_pyproject_changes(
 @pytest.mark.parametrize(
     ("target", "suite"),
     [
-        ("test", "--numprocesses=logical --maxprocesses=4 --dist=loadfile --codes"),
+        ("test", "--numprocesses=4 --dist=loadfile --codes"),
         ("test-kit", "libs/service-kit"),
         ("test-devkit", "libs/devkit"),
         ("test-gateway", "gateway"),

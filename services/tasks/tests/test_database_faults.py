@@ -33,9 +33,9 @@ async def faulty_app(
     private_postgres: Server, settings: TasksSettings, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[FastAPI]:
     """Give a service on a PostgreSQL of its own, with little patience."""
-    monkeypatch.setattr(database, "_COMMAND_SECONDS", 0.5)
-    monkeypatch.setattr(database, "_CONNECT_SECONDS", 0.5)
-    monkeypatch.setattr(database, "_POOL_SECONDS", 0.5)
+    monkeypatch.setattr(database, "_COMMAND_SECONDS", 1.5)
+    monkeypatch.setattr(database, "_CONNECT_SECONDS", 1.5)
+    monkeypatch.setattr(database, "_POOL_SECONDS", 1.5)
     url = SecretStr(private_postgres.url)
     mine = settings.model_copy(update={"database_url": url, "database_pool_size": 2})
     await upgrade(mine.sqlalchemy_url)
