@@ -112,7 +112,7 @@ bench-auth: $(READY) ## Measure how soon changes bite, and what tokens cost; TOK
 bench-limits: $(READY) ## Measure what a rate limit costs, and how far from exact it is
 	@exec $(PY) benchmarks/limits.py
 
-bench-overload: $(READY) ## Measure what is served at 1, 2 and 4 times the load; SECONDS=10
+bench-overload: $(READY) ## Measure what is served at 1, 2 and 4 times the load; SECONDS=3
 	@exec $(PY) benchmarks/overload.py $(SECONDS)
 
 bench-tasks: $(READY) ## Measure the tasks service beside the least it could cost

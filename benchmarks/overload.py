@@ -2,8 +2,10 @@
 
 A real system on loopback, and users who ask for their list of tasks. First as many as keep it busy,
 each asking again when answered: what it sustains. Then requests come at 1, 2 and 4 times that rate,
-answered or not. Goodput is what was answered well within a second. The last core is the load's, the
-others are the system's: who asks for more must not take from those who answer.
+answered or not, in several turns, of which the medians are told. Goodput is what was answered well
+within a second. The last core is the load's, the others are the system's: who asks for more must
+not take from those who answer. Whoever shares the machine takes from both: what is served for each
+second of the system's CPU time tells more then.
 """
 
 import asyncio
@@ -11,9 +13,13 @@ import os
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from urllib.parse import urlsplit
 
+import psutil
 from httpx import AsyncClient
 
 from devkit.stack import Stack, running_stack
@@ -25,8 +31,20 @@ _IN_TIME = 1.0
 _GIVE_UP = 5.0
 _MAX_CONNECTIONS = 1500
 _FACTORS = (1, 2, 4)
+_TURNS = 5
+_PARTS = ("gateway", "auth-verifier", "tasks", "postgres", "redis")
 _OTHERS = ("shed", "late", "failed")
 _OK, _SHED = b"200", b"503"
+_HEAD = f"""# Overload
+
+`make bench-overload`: medians of {_TURNS} turns of {{seconds:g}} s each. What {_BUSY} users
+sustain is measured anew before each load; good is 200 within a second. By CPU: what was good for
+a second of the system's CPU time, beside what it sustains for one. Load: what the clients took of
+their core.
+
+| | sustained/s | offered/s | good/s | ratio | by CPU | shed/s | late/s | failed/s | p99 | load |
+|---|---|---|---|---|---|---|---|---|---|---|
+"""
 
 
 class Client:
@@ -95,6 +113,23 @@ class Client:
             writer.close()
 
 
+@dataclass(frozen=True)
+class Turn:
+    """What came of one load, and what was sustained just before it; rates are per second."""
+
+    sustained: float
+    offered: float
+    outcomes: dict[str, float]
+    p99: float
+    cpu: float
+    load_cpu: float
+
+    @property
+    def good(self) -> float:
+        """What was answered well in time."""
+        return self.outcomes["in time"]
+
+
 async def main(seconds: float) -> None:
     """Measure, print and keep the curve."""
     *system, load = sorted(os.sched_getaffinity(0))
@@ -103,31 +138,56 @@ async def main(seconds: float) -> None:
         os.sched_setaffinity(0, [load])
         await _prepare(stack)
         await _sustained(stack, 1.0)
-        lines = [
-            "# Overload",
-            "",
-            f"`make bench-overload`, {seconds:g} s each. What {_BUSY} users sustain is measured",
-            "anew before each load; good is 200 within a second.",
-            "",
-            "| load | sustained/s | offered/s | good/s | ratio | shed/s | late/s | failed | p99 |",
-            "|---|---|---|---|---|---|---|---|---|",
+        turns = [
+            (factor, await _turn(stack, factor, seconds))
+            for _ in range(_TURNS)
+            for factor in _FACTORS
         ]
-        for factor in _FACTORS:
-            rate = await _sustained(stack, seconds)
-            outcomes, times, took, sent = await _offered(stack, factor * rate, seconds)
-            good = outcomes["in time"] / took
-            others = " | ".join(
-                f"{outcomes[name] / took:.0f}" for name in ("shed", "late", "failed")
-            )
-            p99 = times[int(len(times) * 0.99)]
-            lines.append(
-                f"| {factor} x | {rate:.0f} | {sent / took:.0f} | {good:.0f} | {good / rate:.0%} "
-                f"| {others} | {p99:.2f} s |"
-            )
-    text = "\n".join(lines) + "\n"
+    text = _HEAD.format(seconds=seconds)
+    for factor in _FACTORS:
+        text += _row(factor, [turn for name, turn in turns if name == factor])
     print(text)
     _RESULTS.parent.mkdir(exist_ok=True)
     _RESULTS.write_text(text, encoding="utf-8")
+
+
+def _row(factor: int, turns: Sequence[Turn]) -> str:
+    def middle(figure: Callable[[Turn], float]) -> float:
+        return median(figure(turn) for turn in turns)
+
+    others = " | ".join(f"{median(turn.outcomes[name] for turn in turns):.0f}" for name in _OTHERS)
+    return (
+        f"| {factor} x | {middle(lambda turn: turn.sustained):.0f} "
+        f"| {middle(lambda turn: turn.offered):.0f} | {middle(lambda turn: turn.good):.0f} "
+        f"| {middle(lambda turn: turn.good / turn.sustained):.0%} "
+        f"| {middle(lambda turn: turn.cpu):.0%} | {others} "
+        f"| {middle(lambda turn: turn.p99):.2f} s | {middle(lambda turn: turn.load_cpu):.0%} |\n"
+    )
+
+
+async def _turn(stack: Stack, factor: int, seconds: float) -> Turn:
+    before = _cpu_seconds(stack)
+    rate = await _sustained(stack, seconds)
+    price = (_cpu_seconds(stack) - before) / (rate * seconds)
+    before, mine = _cpu_seconds(stack), time.process_time()
+    outcomes, times, took, sent = await _offered(stack, factor * rate, seconds)
+    spent, mine = _cpu_seconds(stack) - before, time.process_time() - mine
+    return Turn(
+        sustained=rate,
+        offered=sent / took,
+        outcomes={name: outcomes[name] / took for name in ("in time", *_OTHERS)},
+        p99=times[int(len(times) * 0.99)],
+        cpu=price * outcomes["in time"] / spent,
+        load_cpu=mine / took,
+    )
+
+
+def _cpu_seconds(stack: Stack) -> float:
+    """Return the CPU time the whole system has used."""
+    parts = [psutil.Process(stack.pid(part)) for part in _PARTS]
+    family = [process for part in parts for process in (part, *part.children(recursive=True))]
+    spent = [process.cpu_times() for process in family]
+    return sum(times.user + times.system for times in spent)
 
 
 async def _prepare(stack: Stack) -> None:
@@ -175,4 +235,4 @@ async def _offered(
 
 
 if __name__ == "__main__":
-    asyncio.run(main(float(sys.argv[1]) if len(sys.argv) > 1 else 10.0))
+    asyncio.run(main(float(sys.argv[1]) if len(sys.argv) > 1 else 3.0))

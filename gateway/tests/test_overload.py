@@ -133,6 +133,21 @@ async def test_one_request_too_many_is_refused_at_once_and_health_never(
     assert [answer.status_code for answer in (health, served, after)] == [200] * 3
 
 
+@pytest.mark.spec("OVER-5")
+async def test_a_gateway_works_on_24_requests_at_once(
+    gateway: "Gateway", verifier: "FakeVerifier", make_token: Callable[..., str]
+) -> None:
+    verifier.may_answer.clear()
+    asking = [asyncio.create_task(gateway.me(make_token())) for _ in range(25)]
+
+    done, _ = await asyncio.wait(asking, return_when=asyncio.FIRST_COMPLETED)
+    verifier.may_answer.set()
+    await asyncio.gather(*asking)
+
+    assert [task.result().json()["code"] for task in done] == ["overloaded"]
+    assert len(verifier.asked) == 24
+
+
 @pytest.mark.spec("OVER-6")
 async def test_what_is_too_much_gets_the_same_answer_at_the_edge_as_further_in(
     full: Full,

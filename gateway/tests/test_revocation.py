@@ -387,3 +387,18 @@ async def test_a_verification_under_way_does_not_outrun_a_logout(
     verifier.may_answer.set()
 
     assert await codes(racing) == ["token_revoked"]
+
+
+@pytest.mark.spec("OVER-7")
+async def test_a_clock_that_is_set_forth_and_back_forgets_no_revocation(
+    gateway: "Gateway", clock: "Clock", token: str, make_token: MakeToken
+) -> None:
+    other = make_token("bob", lifetime=EIGHT_DAYS)
+    await codes(post(gateway, LOGOUT, token))
+
+    clock.advance(2 * 60 * 60)
+    meanwhile = await codes(post(gateway, LOGOUT, other))
+    clock.advance(-2 * 60 * 60)
+
+    assert meanwhile == ["204"]
+    assert await codes(gateway.me(token), gateway.me(other)) == ["token_revoked"] * 2

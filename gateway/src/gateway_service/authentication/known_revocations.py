@@ -1,6 +1,8 @@
 """The revocations a process knows of: looked up on every request, so without any I/O."""
 
+import time
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from pydantic import TypeAdapter
@@ -8,6 +10,9 @@ from pydantic import TypeAdapter
 from gateway_service.authentication.verdicts import Verdict
 
 _CAPACITY = 100_000
+# The clock by which one seems to be over may be set back again. After this time callers have been
+# looked up anew, and Redis with them.
+_LEAST_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,39 +31,47 @@ REVOCATIONS = TypeAdapter(Revocation)
 
 
 class KnownRevocations:
-    """At most `capacity` of them: about 300 bytes each. Redis has all."""
+    """At most `capacity` of them: about 400 bytes each. Redis has all.
 
-    def __init__(self, capacity: int = _CAPACITY) -> None:
+    They age by `clock`, which nobody sets.
+    """
+
+    def __init__(
+        self, capacity: int = _CAPACITY, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._capacity = capacity
-        self._revocations: OrderedDict[str, Revocation] = OrderedDict()
+        self._clock = clock
+        # Each with the time at which it is over.
+        self._revocations: OrderedDict[str, tuple[Revocation, float]] = OrderedDict()
 
-    def add(self, revocation: Revocation, now: float) -> None:
-        """Remember one, at the cost of those that are over, or of the oldest when full."""
-        known = self._revocations.pop(revocation.key, None)
-        self._revocations[revocation.key] = _later(known, revocation)
-        while len(self._revocations) > self._capacity or self._oldest().until <= now:
+    def add(self, revocation: Revocation, seconds: float) -> None:
+        """Remember one for some time, at the cost of those that are over, or of the oldest."""
+        now = self._clock()
+        over_at = now + max(seconds, _LEAST_SECONDS)
+        if (known := self._revocations.pop(revocation.key, None)) is not None:
+            revocation, over_at = _later(known[0], revocation), max(known[1], over_at)
+        self._revocations[revocation.key] = revocation, over_at
+        while len(self._revocations) > self._capacity or self._oldest_is_over_at() <= now:
             self._revocations.popitem(last=False)
-            if not self._revocations:
-                return
 
     def covers(self, key: str, verdict: Verdict) -> bool:
         """Tell whether the token of the verdict is revoked under this key."""
-        revocation = self._revocations.get(key)
-        if revocation is None:
+        known = self._revocations.get(key)
+        if known is None:
             return False
-        issued_before, issued_at = revocation.issued_before, verdict.issued_at
+        issued_before, issued_at = known[0].issued_before, verdict.issued_at
         # A token that does not say when it was issued may be an old one.
         return issued_before is None or issued_at is None or issued_at <= issued_before
 
     def __len__(self) -> int:
         return len(self._revocations)
 
-    def _oldest(self) -> Revocation:
-        return next(iter(self._revocations.values()))
+    def _oldest_is_over_at(self) -> float:
+        return next(iter(self._revocations.values()))[1]
 
 
-def _later(known: Revocation | None, new: Revocation) -> Revocation:
+def _later(known: Revocation, new: Revocation) -> Revocation:
     # Messages and answers may arrive in another order than they were made in.
-    if known and (known.issued_before or 0) > (new.issued_before or 0):
+    if (known.issued_before or 0) > (new.issued_before or 0):
         return known
     return new

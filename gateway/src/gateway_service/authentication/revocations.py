@@ -102,7 +102,7 @@ class Revocations:
             await self._link.ask(keep_and_tell, patient=True)
         except RedisDownError as error:
             raise LogoutUnavailableError from error
-        self._known.add(revocation, self._clock())
+        self._keep(revocation)
 
     def kept_informed(self, redis: Redis) -> AbstractAsyncContextManager[None]:
         """Listen to what other processes revoke, over a connection of its own."""
@@ -131,9 +131,12 @@ class Revocations:
 
     def _remember(self, value: bytes) -> None:
         try:
-            self._known.add(REVOCATIONS.validate_json(value), self._clock())
+            self._keep(REVOCATIONS.validate_json(value))
         except ValidationError:
             _logger.warning("revocation_rejected")
+
+    def _keep(self, revocation: Revocation) -> None:
+        self._known.add(revocation, revocation.until - self._clock())
 
 
 def _token(verdict: Verdict) -> str:
