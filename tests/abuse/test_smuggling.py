@@ -103,6 +103,7 @@ TARGETS = {
     "everything": "*",
     "another scheme": f"ftp://gateway{ME}",
     "authority": "gateway:80",
+    "a user's name": f"http://gateway@elsewhere{ME}",
     "bytes beyond ASCII": "/api/v1/\u00e9",
     "quoted line end": f"{ME}\r\n",
 }
@@ -128,6 +129,11 @@ HOSTS = {
     "two in HTTP/1.0": spelt(
         b"Host: gateway\r\n", b"Host: gateway\r\n" * 2, get(ME).replace(b"1.1", b"1.0")
     ),
+    "a space": spelt(b"gateway\r\n", b"gate way\r\n"),
+    "a user's name": spelt(b"gateway\r\n", b"me@gateway\r\n"),
+    "a path": spelt(b"gateway\r\n", b"gateway/x\r\n"),
+    "a query": spelt(b"gateway\r\n", b"gateway?x\r\n"),
+    "bytes beyond ASCII": spelt(b"gateway\r\n", b"g\xc3\xa4teway\r\n"),
 }
 CHUNKS = {
     "0x": b"0x15\r\n" + TASK + b"\r\n" + END,

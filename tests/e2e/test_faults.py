@@ -173,6 +173,17 @@ async def test_tasks_outlive_a_database_that_goes_and_comes_back(
     assert [kept["title"] for kept in (await _until_served(client)).json()["items"]] == ["Kept"]
 
 
+@pytest.mark.spec("GW-19", "EVENT-13")
+async def test_a_redis_that_hangs_makes_no_gateway_unready(system: Stack) -> None:
+    async with (
+        _hanging(system, "redis"),
+        AsyncClient(base_url=system.url, trust_env=False, timeout=LIMIT) as prober,
+    ):
+        ready = await prober.get("/readyz")
+
+    assert (ready.status_code, ready.json()["failing"]) == (200, ["redis"])
+
+
 @pytest.mark.spec("GW-19")
 @pytest.mark.parametrize("part", ["tasks", "auth-verifier", "redis"])
 async def test_readiness_names_the_part_that_is_down(

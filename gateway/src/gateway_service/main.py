@@ -28,7 +28,7 @@ from service_kit.access_log import AccessLog
 from service_kit.api import Lifespan, ServiceApi
 from service_kit.errors import InternalError, problem_response
 from service_kit.fast_refusal import FastRefusal
-from service_kit.health import set_readiness_checks
+from service_kit.health import SERVICE_SECONDS, set_readiness_checks
 from service_kit.logs import configure_logging
 from service_kit.observed import Observed, Observer
 from service_kit.refused import Refused
@@ -89,7 +89,7 @@ def create_app(
     api.state.site = load_site()
     api.state.revocations = parts.revocations
     api.state.public_document = PublicDocument(api.openapi(), parts.tasks, settings.public_url)
-    set_readiness_checks(api, parts.checks(), optional=["redis"])
+    set_readiness_checks(api, parts.checks(), ["redis"], SERVICE_SECONDS)
     gateway = Gateway(
         api,
         admission=Admission(parts.authenticator, parts.limits),

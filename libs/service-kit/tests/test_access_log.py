@@ -129,3 +129,29 @@ async def test_a_log_that_nobody_reads_fails_no_request(
     log.flush()
 
     assert answer.status_code == 418
+
+
+@pytest.mark.spec("OBS-9")
+async def test_a_client_that_leaves_before_its_body_ends_is_nobodys_failure(
+    api: ServiceApi, lines: Lines, caplog: pytest.LogCaptureFixture
+) -> None:
+    @api.post("/read")
+    async def read(request: Request) -> Response:
+        return Response(await request.body())
+
+    messages = iter([{"type": "http.request", "body": b"12", "more_body": True}])
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return next(messages, {"type": "http.disconnect"})
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    headers = [(b"content-length", b"5")]
+    scope = {"type": "http", "method": "POST", "path": "/read", "query_string": b""}
+    await api({**scope, "headers": headers}, receive, send)
+
+    (line,) = lines.read()
+    assert (line["status"], line["outcome"], line["bytes_in"]) == (None, "client_gone", 2)
+    assert (sent, caplog.records) == ([], [])

@@ -19,6 +19,12 @@ async def test_health_needs_nothing(client: AsyncClient) -> None:
 
 
 @pytest.mark.spec("GW-19")
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+async def test_a_monitor_may_ask_without_wanting_a_body(client: AsyncClient, path: str) -> None:
+    assert (await client.head(path)).status_code == 200
+
+
+@pytest.mark.spec("GW-19")
 async def test_readiness_names_what_is_down(api: ServiceApi, client: AsyncClient) -> None:
     set_readiness_checks(api, {"database": fails, "redis": passes})
 

@@ -1,5 +1,6 @@
 """What the head of a request must be like, whatever it asks for."""
 
+import re
 from collections.abc import Sequence
 from typing import TypeAlias
 
@@ -17,6 +18,8 @@ MAX_TARGET_BYTES = 8 * 1024
 MAX_FIELDS = 100
 _VERSIONS = frozenset(("1.0", "1.1"))
 _FORMS = (b"/", b"http://", b"https://")
+# What RFC 3986 §3.2 has in a host and a port, in any order.
+_HOST = re.compile(rb"[A-Za-z0-9\-._~%!$&'()*+,;=:\[\]]*")
 
 
 def fault(target: bytes, fields: Fields, version: str, *, upgrades: bool) -> ServiceError | None:
@@ -29,11 +32,13 @@ def fault(target: bytes, fields: Fields, version: str, *, upgrades: bool) -> Ser
         return TargetTooLongError()
     if len(names) > MAX_FIELDS:
         return HeadersTooLargeError()
-    hosts = names.count(b"host")
+    hosts = [value for name, value in fields if name == b"host"]
     sound = (
         version in _VERSIONS
-        and (hosts == 1 or (not hosts and version == "1.0"))
+        and (len(hosts) == 1 or (not hosts and version == "1.0"))
+        and all(map(_HOST.fullmatch, hosts))
         and target.startswith(_FORMS)
+        and (target.startswith(b"/") or b"@" not in target.split(b"/", 3)[2])
         and b"#" not in target
         and (b"transfer-encoding" not in names or _is_chunked(fields, version))
         and not (upgrades and has_body(fields))

@@ -8,6 +8,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from service_kit.problems import Answers, ProblemField, problem_answer
@@ -156,10 +157,22 @@ def install_error_handlers(app: FastAPI) -> None:
     """
     for kind in (ServiceError, StarletteHTTPException, RequestValidationError, Exception):
         app.add_exception_handler(kind, _answer_error)
+    app.add_exception_handler(ClientDisconnect, _answer_nobody)
 
 
 async def _answer_error(request: Request, error: Exception) -> Response:
     return problem_response(_as_service_error(error), request.app.state.public_url)
+
+
+async def _answer_nobody(_request: Request, _error: Exception) -> Response:
+    return _NoAnswer()
+
+
+class _NoAnswer(Response):
+    """To a client that left before its request was read: nothing went wrong here."""
+
+    async def __call__(self, _scope: Scope, _receive: Receive, _send: Send) -> None:
+        """Send nothing."""
 
 
 def _as_service_error(error: Exception) -> ServiceError:

@@ -13,7 +13,8 @@ Check = Callable[[], Awaitable[None]]
 LEAVING = "leaving"
 
 router = APIRouter(tags=["health"])
-_CHECK_SECONDS = 2.0
+# So many seconds a part has to answer. A service behind gives its own parts as long.
+PART_SECONDS, SERVICE_SECONDS = 2.0, 3.0
 
 
 class Health(BaseModel):
@@ -24,22 +25,28 @@ class Health(BaseModel):
 
 
 def set_readiness_checks(
-    app: FastAPI, checks: Mapping[str, Check], optional: Iterable[str] = ()
+    app: FastAPI,
+    checks: Mapping[str, Check],
+    optional: Iterable[str] = (),
+    seconds: float = PART_SECONDS,
 ) -> None:
     """Name the parts the service leans on; a check raises when its part is down.
 
-    One that is `optional` is named when it is down, but the service stays ready without it.
+    One that does not answer within `seconds` is down. One that is `optional` is named when it is
+    down, but the service stays ready without it.
     """
-    app.state.readiness_checks = dict(checks)
+    app.state.readiness_checks = {name: _in_time(each, seconds) for name, each in checks.items()}
     app.state.optional_parts = frozenset(optional)
 
 
+@router.head("/healthz")
 @router.get("/healthz")
 async def get_health() -> Health:
     """Tell that the process is alive."""
     return Health(status="ok")
 
 
+@router.head("/readyz")
 @router.get("/readyz", responses={503: {"model": Health, "description": "Names what is down."}})
 async def get_readiness(request: Request, response: Response) -> Health:
     """Tell whether everything the service needs answers."""
@@ -57,10 +64,17 @@ async def get_readiness(request: Request, response: Response) -> Health:
     return Health(status="unavailable", failing=failing)
 
 
+def _in_time(check: Check, seconds: float) -> Check:
+    async def check_in_time() -> None:
+        async with asyncio.timeout(seconds):
+            await check()
+
+    return check_in_time
+
+
 async def _passes(check: Check) -> bool:
     try:
-        async with asyncio.timeout(_CHECK_SECONDS):
-            await check()
+        await check()
     except Exception:  # noqa: BLE001 - whatever a dependency raises, it is down
         return False
     return True
