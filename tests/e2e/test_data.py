@@ -75,6 +75,23 @@ async def test_a_file_of_several_mebibytes_goes_in_and_comes_out(alice: AsyncCli
     assert len((await _export(alice))["tasks"]) == 800
 
 
+@pytest.mark.spec("DATA-25")
+async def test_readers_who_stop_keep_nobody_else_from_an_export(
+    alice: AsyncClient, mallory: AsyncClient
+) -> None:
+    # More than all buffers on the way hold.
+    lines = "".join(f"task {number},{'d' * 9_900}\r\n" for number in range(1000))
+    for _ in range(3):
+        await alice.post(IMPORT, content=f"title,description\r\n{lines}", headers=CSV)
+    async with alice.stream("GET", EXPORT) as stopped:
+        seconds = [await alice.get(EXPORT) for _ in range(4)]
+        theirs = await mallory.get(EXPORT)
+
+    assert stopped.status_code == 200
+    assert {(one.status_code, one.json()["code"]) for one in seconds} == {(429, "export_running")}
+    assert theirs.status_code == 200
+
+
 @pytest.mark.spec("GW-13", "DATA-14")
 @pytest.mark.parametrize("chunked", [True, False])
 async def test_a_file_over_ten_mebibytes_is_refused(alice: AsyncClient, chunked: bool) -> None:

@@ -1,8 +1,8 @@
 import asyncio
 import csv
 import json
-from collections.abc import AsyncIterator
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
 from io import StringIO
 from typing import Any
@@ -12,9 +12,9 @@ from fastapi import FastAPI
 from httpx import AsyncClient
 from icalendar import Calendar
 from sqlalchemy import event, text
-from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.requests import ClientDisconnect
 
-from tasks_service import database
+from tasks_service.export_sessions import ExportSessions
 from tasks_service.services import export_pages
 from tasks_service.services.csv_cells import guarded, row_of, unguarded, values_in
 from tasks_service.services.export import export_data
@@ -261,9 +261,9 @@ async def test_the_trash_and_reminders_before_nothing_are_not_in_the_calendar(
 
 
 @pytest.fixture
-async def export_session(app: FastAPI) -> AsyncIterator[AsyncSession]:
-    async with app.state.resources.database.export_sessions() as session:
-        yield session
+def sessions(app: FastAPI) -> ExportSessions:
+    found: ExportSessions = app.state.resources.database.export_sessions
+    return found
 
 
 @pytest.mark.spec("DATA-2")
@@ -271,7 +271,7 @@ async def export_session(app: FastAPI) -> AsyncIterator[AsyncSession]:
 async def test_a_page_is_read_when_the_one_before_has_been_taken(
     app: FastAPI,
     alice: AsyncClient,
-    export_session: AsyncSession,
+    sessions: ExportSessions,
     monkeypatch: pytest.MonkeyPatch,
     kind: Any,
     before: int,
@@ -290,7 +290,7 @@ async def test_a_page_is_read_when_the_one_before_has_been_taken(
     try:
         seen = [
             (piece.count(b"task "), len(sent) - before)
-            async for piece in export_data(export_session, user_id, kind)
+            async for piece in export_data(sessions, user_id, kind)
             if b"task " in piece
         ]
     finally:
@@ -302,11 +302,11 @@ async def test_a_page_is_read_when_the_one_before_has_been_taken(
 
 @pytest.mark.spec("DATA-1")
 async def test_an_export_is_as_of_one_instant(
-    alice: AsyncClient, export_session: AsyncSession, monkeypatch: pytest.MonkeyPatch
+    alice: AsyncClient, sessions: ExportSessions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(export_pages, "_PAGE", 1)
     first, last = [await make(alice, title=f"task {n}") for n in range(2)]
-    pieces = export_data(export_session, alice.headers["X-User-Id"], "json")
+    pieces = export_data(sessions, alice.headers["X-User-Id"], "json")
     read = [await anext(pieces)]
 
     await alice.patch(f"{TASKS}/{last['id']}", json={"title": "later"})
@@ -320,22 +320,65 @@ async def test_an_export_is_as_of_one_instant(
 
 @pytest.mark.spec("DATA-2")
 async def test_slow_readers_of_exports_hold_up_no_other_request(
-    app: FastAPI, alice: AsyncClient, monkeypatch: pytest.MonkeyPatch
+    sessions: ExportSessions,
+    alice: AsyncClient,
+    new_user: Callable[[], AsyncClient],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    resources = app.state.resources
-    monkeypatch.setattr(resources.database.export_engine.sync_engine.pool, "_timeout", 0.1)
-    user_id = alice.headers["X-User-Id"]
-    sessions = [resources.database.export_sessions() for _ in range(database._EXPORTS)]
-    exports = [export_data(session, user_id, "json") for session in sessions]
-    async with sessions[0], sessions[1], aclosing(exports[0]), aclosing(exports[1]):
-        await asyncio.gather(*(anext(export) for export in exports))
+    monkeypatch.setattr(sessions._turns, "_seconds", 0.1)
+    async with AsyncExitStack() as opened:
+        for _ in range(4):
+            await opened.enter_async_context(_begun(sessions, new_user()))
 
-        third = await alice.get(EXPORT, params={"format": "csv"})
+        fifth = await alice.get(EXPORT, params={"format": "csv"})
         other = await alice.get(TASKS)
 
-    assert (third.status_code, third.json()["code"]) == (503, "database_unavailable")
+    assert (fifth.status_code, fifth.json()["code"]) == (503, "overloaded")
+    assert int(fifth.headers["Retry-After"]) > 0
     assert other.status_code == 200
     assert (await alice.get(EXPORT)).status_code == 200
+
+
+@pytest.mark.spec("DATA-25")
+async def test_a_user_has_one_export_under_way(
+    sessions: ExportSessions, alice: AsyncClient, mallory: AsyncClient
+) -> None:
+    async with _begun(sessions, alice):
+        second = await alice.get(EXPORT, params={"format": "ics"})
+        theirs = await mallory.get(EXPORT)
+    again = await alice.get(EXPORT)
+
+    assert (second.status_code, second.json()["code"]) == (429, "export_running")
+    assert int(second.headers["Retry-After"]) > 0
+    assert (theirs.status_code, again.status_code) == (200, 200)
+
+
+@asynccontextmanager
+async def _begun(sessions: ExportSessions, user: AsyncClient) -> AsyncIterator[None]:
+    async with aclosing(export_data(sessions, user.headers["X-User-Id"], "json")) as export:
+        await anext(export)
+        yield
+
+
+@pytest.mark.spec("DATA-25")
+@pytest.mark.parametrize("last", ["http.response.start", "http.response.body"])
+async def test_the_next_export_may_begin_when_one_is_read_or_left(
+    app: FastAPI, alice: AsyncClient, last: str
+) -> None:
+    again = []
+
+    async def send(message: Any) -> None:
+        if message["type"] == last == "http.response.start":
+            # The reader is gone before anything has been sent.
+            raise OSError
+        if message["type"] == last and not message["more_body"]:
+            again.append((await alice.get(EXPORT)).status_code)
+
+    with suppress(ClientDisconnect):
+        await app(_scope(alice), _wait_for_ever, send)
+    again.append((await alice.get(EXPORT)).status_code)
+
+    assert set(again) == {200}
 
 
 @pytest.mark.spec("DATA-2")
@@ -353,23 +396,26 @@ async def test_an_export_that_breaks_off_never_looks_complete(
             async with app.state.resources.database.engine.connect() as connection:
                 await connection.execute(END_EXPORTS)
 
-    scope = {
+    with pytest.raises(Exception, match="response already started"):
+        await app(_scope(alice), _wait_for_ever, send)
+
+    assert [message.get("status", 200) for message in messages] == [200, 200]
+    assert messages[-1]["more_body"]
+
+
+def _scope(user: AsyncClient) -> dict[str, Any]:
+    return {
         "type": "http",
         "method": "GET",
         "path": EXPORT,
         "query_string": b"",
-        "headers": alice.headers.raw,
+        "headers": user.headers.raw,
         "asgi": {"spec_version": "2.4"},
     }
 
-    async def receive() -> Any:
-        await asyncio.Event().wait()
 
-    with pytest.raises(Exception, match="response already started"):
-        await app(scope, receive, send)
-
-    assert [message.get("status", 200) for message in messages] == [200, 200]
-    assert messages[-1]["more_body"]
+async def _wait_for_ever() -> Any:
+    await asyncio.Event().wait()
 
 
 @pytest.mark.spec("DATA-2", "TASK-6")

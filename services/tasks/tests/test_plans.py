@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
 from hashlib import md5
@@ -17,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from service_kit.clock import utc_now
 from tasks_service.dependencies.resources import Resources
+from tasks_service.export_sessions import ExportSessions
 from tasks_service.reads import Query, Reads
 from tasks_service.schemas.data_import import ImportFile
 from tasks_service.schemas.export import ExportFormat
@@ -234,8 +236,20 @@ async def recur(session: AsyncSession) -> None:
 async def export(session: AsyncSession) -> None:
     """Export everything, in every format."""
     for kind in get_args(ExportFormat):
-        async for _ in export_data(session, USER, kind):
+        async for _ in export_data(_Given(session), USER, kind):
             pass
+
+
+class _Given(ExportSessions):
+    """The session whose plans are asked for."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    @asynccontextmanager
+    async def session_of(self, user_id: str) -> AsyncIterator[AsyncSession]:
+        assert user_id == USER
+        yield self._session
 
 
 SYNCED = [

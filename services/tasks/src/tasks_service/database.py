@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import (
 
 from service_kit.api import StartupError
 from tasks_service.database_failures import DATABASE_ERRORS, is_passing
+from tasks_service.export_sessions import ExportSessions
 from tasks_service.reads import Reads
 from tasks_service.turns import Turns
 
@@ -24,7 +25,7 @@ _COMMAND_SECONDS = 10
 _POOL_SECONDS = 5
 _RETRY_SECONDS = 0.2
 # So many exports run at once; each holds its connection for as long as its reader takes.
-_EXPORTS = 2
+_EXPORTS = 4
 # A client that hangs inside a transaction would hold its user's lock for ever.
 _HANGING = "15s"
 # An export holds no lock, and its reader may be slow; one that stops is ended by the gateway.
@@ -38,15 +39,15 @@ class Database:
     `sessions` are for writes; `reads` and `read_sessions` run each statement by itself, without
     the round trips of BEGIN and ROLLBACK, and `reads` without the price of a session. A session
     of either is to be had in its turn only, and `reads` see to that themselves.
-    `export_sessions` read as of one instant, over a few connections of their own, so that slow
-    readers of long answers hold up nobody else.
+    `export_sessions` have a few connections of their own, so that slow readers of long answers
+    hold up nobody else.
     """
 
     engine: AsyncEngine
     export_engine: AsyncEngine
     sessions: async_sessionmaker[AsyncSession]
     read_sessions: async_sessionmaker[AsyncSession]
-    export_sessions: async_sessionmaker[AsyncSession]
+    export_sessions: ExportSessions
     reads: Reads
     turns: Turns
 
@@ -62,15 +63,12 @@ def open_database(url: URL, pool_size: int = 1) -> Database:
     export_engine = _engine(url, _EXPORTS, _HANGING_EXPORT)
     turns = Turns(pool_size, _POOL_SECONDS)
     reading = engine.execution_options(isolation_level="AUTOCOMMIT")
-    exporting = export_engine.execution_options(
-        isolation_level="REPEATABLE READ", postgresql_readonly=True
-    )
     return Database(
         engine,
         export_engine,
         async_sessionmaker(engine, expire_on_commit=False),
         async_sessionmaker(reading, expire_on_commit=False),
-        async_sessionmaker(exporting, expire_on_commit=False),
+        ExportSessions(export_engine, _EXPORTS, _POOL_SECONDS),
         Reads(engine, turns),
         turns,
     )

@@ -144,6 +144,20 @@ class TooManyStreamsError(ServiceError):
         )
 
 
+class ExportRunningError(ServiceError):
+    """The user's last export is still being read."""
+
+    status: ClassVar[int] = 429
+    code: ClassVar[str] = "export_running"
+    title: ClassVar[str] = "Export running"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "An export of yours is still under way; read it to its end, or try again shortly.",
+            headers={"Retry-After": "5"},
+        )
+
+
 class UserMismatchError(ServiceError):
     """The path names another user than the caller."""
 

@@ -74,20 +74,24 @@ async def file_answer(chunks: AsyncGenerator[bytes], kind: ExportFormat) -> Resp
         "Cache-Control": "private, no-store",
         "Content-Disposition": f'attachment; filename="taskgate-{utc_now():%Y-%m-%d}.{kind}"',
     }
-    started = _started(await anext(chunks), chunks)
-    return _FileAnswer(started, headers=headers, media_type=_MEDIA_TYPES[kind])
-
-
-async def _started(first: bytes, chunks: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
-    async with aclosing(chunks):
-        yield first
-        async for chunk in chunks:
-            yield chunk
+    return _FileAnswer(await anext(chunks), chunks, headers, _MEDIA_TYPES[kind])
 
 
 class _FileAnswer(StreamingResponse):
     """An answer that ends what makes it when nobody reads on."""
 
+    def __init__(
+        self, first: bytes, rest: AsyncGenerator[bytes], headers: dict[str, str], media_type: str
+    ) -> None:
+        super().__init__(_joined(first, rest), headers=headers, media_type=media_type)
+        self._rest = rest
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async with aclosing(self.body_iterator):  # type: ignore[type-var]  # ours has an aclose
+        async with aclosing(self._rest):
             await super().__call__(scope, receive, send)
+
+
+async def _joined(first: bytes, rest: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
+    yield first
+    async for chunk in rest:
+        yield chunk

@@ -8,6 +8,7 @@ from fastapi import Depends, Header, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tasks_service.database import Database
+from tasks_service.export_sessions import ExportSessions
 from tasks_service.reads import Reads
 from tasks_service.services.account import Writes, writes_of
 from tasks_service.services.cursor import CursorSealer
@@ -65,9 +66,8 @@ async def _read_session(request: Request) -> AsyncIterator[AsyncSession]:
         yield session
 
 
-async def _export_session(request: Request) -> AsyncIterator[AsyncSession]:
-    async with resources(request).database.export_sessions() as session:
-        yield session
+async def _export_sessions(request: Request) -> ExportSessions:
+    return resources(request).database.export_sessions
 
 
 def _events(request: Request) -> Events:
@@ -86,7 +86,6 @@ async def _cursors(request: Request) -> CursorSealer:
 DatabaseSession = Annotated[AsyncSession, Depends(_session, scope="function")]
 DatabaseReads = Annotated[Reads, Depends(_reads)]
 ReadSession = Annotated[AsyncSession, Depends(_read_session, scope="function")]
-# Of the scope "request": the answer is made from it while it is sent.
-ExportSession = Annotated[AsyncSession, Depends(_export_session, scope="request")]
+Exports = Annotated[ExportSessions, Depends(_export_sessions)]
 OpenEvents = Annotated[Events, Depends(_events)]
 Cursors = Annotated[CursorSealer, Depends(_cursors)]

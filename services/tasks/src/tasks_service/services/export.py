@@ -9,6 +9,7 @@ from sqlalchemy import Select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from service_kit.clock import utc_now
+from tasks_service.export_sessions import ExportSessions
 from tasks_service.schemas.export import (
     DOCUMENT_VERSION,
     ExportedCompletion,
@@ -41,13 +42,14 @@ _MEMBERS: dict[str, tuple[Callable[[str], Select[*tuple[Any, ...]]], type[BaseMo
 
 
 async def export_data(
-    session: AsyncSession, user_id: str, kind: ExportFormat
+    sessions: ExportSessions, user_id: str, kind: ExportFormat
 ) -> AsyncGenerator[bytes]:
     """Yield a file piece by piece, each made when the one before has been taken.
 
-    The session is one of `export_sessions`, so that all of it is as of one instant.
+    Raises `ExportRunningError` and `OverloadedError`, before the first piece.
     """
-    async with session.begin():
+    # Begun and ended here, so that the user's next export may begin when this file has its end.
+    async with sessions.session_of(user_id) as session, session.begin():
         # Before the first piece: an export that cannot start is an error, not a file cut short.
         await session.connection()
         async for piece in _FILES[kind](session, user_id):
