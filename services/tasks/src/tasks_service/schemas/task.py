@@ -1,7 +1,7 @@
 """Tasks as `/api/v1` takes and answers them."""
 
 from datetime import date, datetime
-from typing import Annotated, Any, Literal, NamedTuple, Self
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 from pydantic import (
@@ -59,14 +59,6 @@ class TaskRead(BaseModel):
     created_at: datetime
     updated_at: datetime
     deleted_at: datetime | None = Field(description="When it went to the trash.")
-
-
-class WrittenTask(NamedTuple):
-    """A task as it was answered when it was written, even by the release before."""
-
-    id: UUID
-    version: int
-    json: str
 
 
 def _without_default(schema: dict[str, Any]) -> None:
