@@ -78,7 +78,10 @@ async def test_what_a_task_may_be(
         ({"due_at": "0001-01-01T00:00:00+01:00"}, "#/due_at"),
         ({"due_on": "2026-05-01", "due_at": "2026-05-01T10:00:00Z"}, "#/due_on"),
         ({"time_zone": "Europe/Berlin"}, "#/time_zone"),
-        ({"due_at": "2026-05-01T10:00:00Z", "time_zone": "Mars/Base"}, "#/time_zone"),
+        *(
+            ({"due_at": "2026-05-01T10:00:00Z", "time_zone": zone}, "#/time_zone")
+            for zone in ("Mars/Base", "localtime", "Factory", "posix/Europe/Berlin", "right/UTC")
+        ),
         ({"tags": [str(n) for n in range(21)]}, "#/tags"),
         ({"tags": ["t" * 51]}, "#/tags/0"),
         ({"tags": ["ok", "  "]}, "#/tags/1"),
