@@ -8,6 +8,7 @@ from io import StringIO
 from typing import Any
 
 import pytest
+from dateutil.tz import tzical
 from fastapi import FastAPI
 from httpx import AsyncClient
 from icalendar import Calendar
@@ -226,6 +227,39 @@ async def test_the_calendar_defines_each_zone_once(alice: AsyncClient) -> None:
     assert [str(zone["tzid"]) for zone in calendar.walk("VTIMEZONE")] == ["Asia/Tokyo"]
     dues = {todo["due"].to_ical() for todo in calendar.walk("VTODO")}
     assert dues == {b"20260501T100000Z", b"20260501T190000"}
+
+
+@pytest.mark.spec("DATA-6")
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "Pacific/Kiritimati"])
+async def test_the_calendar_is_right_far_from_now(alice: AsyncClient, zone: str) -> None:
+    years = (1, 1969, 1970, 2026, 2045, 2199, 2200, 9999)
+    given = {f"{year:04}-{day}:00Z" for year in years for day in ("01-01T00:00", "07-01T10:00")}
+    given.add("9999-12-31T23:00:00Z")
+    for due_at in given:
+        await make(alice, due_at=due_at, time_zone=zone)
+
+    text_of = (await alice.get(EXPORT, params={"format": "ics"})).text
+    calendar: Any = Calendar.from_ical(text_of)
+
+    clocks = tzical(StringIO(text_of)).get(zone)
+    read = {
+        due.dt.replace(tzinfo=clocks if "tzid" in due.params else UTC).astimezone(UTC)
+        for due in (todo["due"] for todo in calendar.walk("VTODO"))
+    }
+    assert read == {datetime.fromisoformat(due_at) for due_at in given}
+
+
+@pytest.mark.spec("DATA-6")
+async def test_only_what_is_far_from_now_is_in_utc(alice: AsyncClient) -> None:
+    for year in (1969, 1970, 2199, 2200):
+        await make(alice, due_at=f"{year}-07-01T10:00:00Z", time_zone="Asia/Tokyo")
+
+    dues = [todo["due"].to_ical() for todo in (await calendar_of(alice)).walk("VTODO")]
+
+    assert sorted(dues) == [
+        *(b"19690701T100000Z", b"19700701T190000"),
+        *(b"21990701T190000", b"22000701T100000Z"),
+    ]
 
 
 @pytest.mark.spec("DATA-6", "DATA-7")

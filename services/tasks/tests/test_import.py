@@ -222,8 +222,8 @@ async def test_ten_thousand_rows_cost_few_statements_and_a_version_each(
     finally:
         event.remove(engine, "before_cursor_execute", note)
 
-    assert response.json() == {"lists": 0, "tags": 1, "tasks": 9_999, "completions": 0}
-    assert len(sent) == 16
+    assert response.json() == {"lists": 0, "tags": 7, "tasks": 9_999, "completions": 0}
+    assert len(sent) == 17
     latest = (await alice.get(TASKS, params={"sort": "-position", "limit": 2})).json()["items"]
     assert [(task["title"], task["version"]) for task in latest] == [
         ("task 9998", 10_000),
@@ -287,6 +287,16 @@ async def test_ids_of_others_make_no_difference(alice: AsyncClient, mallory: Asy
     assert await export(alice) | {"exported_at": 0} == exported | {"exported_at": 0}
 
 
+@pytest.mark.spec("DATA-8")
+async def test_tags_that_tasks_bring_are_counted_where_they_are_new(alice: AsyncClient) -> None:
+    lines = ('x,"Home,b"', "y,HOME", "z,c", "w,")
+
+    first, again = [await send_csv(alice, "title,tags", *lines) for _ in range(2)]
+
+    assert first.json() == {"lists": 0, "tags": 3, "tasks": 4, "completions": 0}
+    assert again.json() == {"lists": 0, "tags": 0, "tasks": 4, "completions": 0}
+
+
 @pytest.mark.spec("DATA-11")
 async def test_a_tag_goes_by_its_name(alice: AsyncClient) -> None:
     await alice.post(TASKS, json={"title": "x", "tags": ["Home"]})
@@ -295,7 +305,7 @@ async def test_a_tag_goes_by_its_name(alice: AsyncClient) -> None:
 
     response = await send(alice, {"tags": tags, "tasks": [{"title": "y", "tags": ["home"]}]})
 
-    assert response.status_code == 200
+    assert response.json() == {"lists": 0, "tags": 1, "tasks": 1, "completions": 0}
     found = (await alice.get("/api/v1/tags")).json()["items"]
     assert [(tag["name"], tag["task_count"]) for tag in found] == [("Home", 2), ("renamed", 0)]
     assert found[0] == {**known, "task_count": 2}

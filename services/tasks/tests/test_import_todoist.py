@@ -34,7 +34,7 @@ async def test_a_template_becomes_lists_tasks_and_subtasks(alice: AsyncClient) -
         "task,mail@example.com,,,1,,,,,,,",
     )
 
-    assert response.json() == {"lists": 1, "tags": 0, "tasks": 5, "completions": 0}
+    assert response.json() == {"lists": 1, "tags": 2, "tasks": 5, "completions": 0}
     document = await export(alice)
     (garden,) = document["lists"]
     rent, plant, bulbs, tulips, mail = document["tasks"]

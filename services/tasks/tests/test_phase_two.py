@@ -145,22 +145,28 @@ async def test_the_list_filters_and_sorts(alice: AsyncClient, query: str, found:
     assert [task["title"][0] for task in response.json()] == list(found)
 
 
-@pytest.mark.spec("PH2-5")
+@pytest.mark.spec("PH2-5", "ERR-2")
 @pytest.mark.parametrize(
-    "query",
+    ("query", "parameter"),
     [
-        "status=open",
-        "sort=colour",
-        "order=up",
-        "sort=title&sort_by=priority",
-        "order=asc&sort_order=desc",
-        "search=%00",
-        "search=a&search=b",
-        "page=2",
+        ("status=open", "status"),
+        ("sort=colour", "sort"),
+        ("order=up", "order"),
+        ("sort=title&sort_by=priority", "sort_by"),
+        ("order=asc&sort_order=desc", "sort_order"),
+        ("order=up&sort_order=desc", "order"),
+        ("search=%00", "search"),
+        ("search=a&search=b", "search"),
+        ("page=2", "page"),
     ],
 )
-async def test_a_wrong_query_is_422(alice: AsyncClient, query: str) -> None:
-    assert (await alice.get(f"/api/tasks?{query}")).status_code == 422
+async def test_a_wrong_query_is_422_and_named(
+    alice: AsyncClient, query: str, parameter: str
+) -> None:
+    response = await alice.get(f"/api/tasks?{query}")
+
+    assert response.status_code == 422
+    assert [error["parameter"] for error in response.json()["errors"]] == [parameter]
 
 
 @pytest.mark.spec("PH2-5")

@@ -24,6 +24,20 @@ async def send_file(client: AsyncClient) -> Response:
     return await client.post("/api/v1/import", content="title\r\nx", headers=headers)
 
 
+async def send_list(client: AsyncClient, **fields: Any) -> Response:
+    body = {"name": "x", **fields}
+    return await client.post("/api/v1/lists", json=body, headers={"Idempotency-Key": "k"})
+
+
+async def send_batch(client: AsyncClient, *more: Any, **fields: Any) -> Response:
+    body = {"operations": [{"op": "create", "task": {"title": "x"}}, *more], **fields}
+    return await client.post("/api/v1/batch", json=body, headers={"Idempotency-Key": "k"})
+
+
+async def send_atomic_batch(client: AsyncClient) -> Response:
+    return await send_batch(client, atomic=True)
+
+
 def shown(response: Response) -> Any:
     headers = {name: value for name, value in response.headers.items() if name != "x-request-id"}
     return response.status_code, headers, response.content
@@ -94,8 +108,8 @@ async def test_bodies_that_mean_the_same_are_the_same(alice: AsyncClient) -> Non
     assert shown(again) == shown(first)
 
 
-@pytest.mark.spec("RETRY-3", "RETRY-1", "DATA-18")
-@pytest.mark.parametrize("send", [post, send_file])
+@pytest.mark.spec("RETRY-3", "RETRY-1", "RETRY-7", "DATA-18")
+@pytest.mark.parametrize("send", [post, send_file, send_list, send_batch, send_atomic_batch])
 async def test_a_key_whose_first_request_still_runs_is_409_until_it_is_done(
     app: FastAPI, alice: AsyncClient, send: Callable[..., Coroutine[Any, Any, Response]]
 ) -> None:
@@ -212,3 +226,53 @@ async def test_a_key_used_without_a_rule_is_not_good_with_one(alice: AsyncClient
     with_rule = await post(alice, due_on="2126-11-25", recurrence="FREQ=DAILY")
 
     assert (with_rule.status_code, with_rule.json()["code"]) == (422, "idempotency_key_reused")
+
+
+@pytest.mark.spec("RETRY-7")
+async def test_a_list_is_made_once_under_a_key(alice: AsyncClient) -> None:
+    first = await send_list(alice, colour="#AABBCC")
+    await alice.patch(first.headers["location"], json={"name": "changed"})
+    again = await send_list(alice, colour="#aabbcc", archived=False)
+    other = await send_list(alice, name="other")
+    task = await post(alice)
+
+    assert (first.status_code, first.headers["etag"]) == (201, '"1"')
+    assert shown(again) == shown(first)
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
+    assert (task.status_code, task.json()["version"]) == (201, 3)
+    assert len((await alice.get("/api/v1/lists")).json()["items"]) == 1
+
+
+@pytest.mark.spec("RETRY-7")
+@pytest.mark.parametrize("atomic", [True, False])
+async def test_a_batch_is_carried_out_once_under_a_key(alice: AsyncClient, atomic: bool) -> None:
+    task = (await post(alice, "other")).json()
+    patch = {"op": "update", "id": task["id"], "patch": {"title": "changed"}}
+    stale = {"op": "complete", "id": task["id"], "if_match": '"1"'}
+    more = [patch] if atomic else [patch, stale]
+
+    first = await send_batch(alice, *more, atomic=atomic)
+    await alice.delete(f"{TASKS}/{task['id']}")
+    again = await send_batch(alice, *more, atomic=atomic)
+    other = await send_batch(alice, atomic=atomic)
+
+    statuses = [result["status"] for result in first.json()["results"]]
+    assert statuses == ([201, 200] if atomic else [201, 200, 412])
+    assert shown(again) == shown(first)
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
+    assert await titles(alice) == ["x"]
+
+
+@pytest.mark.spec("RETRY-7")
+@pytest.mark.parametrize("atomic", [True, False])
+async def test_a_batch_that_wrote_nothing_leaves_its_key_free(
+    alice: AsyncClient, atomic: bool
+) -> None:
+    gone = {"op": "complete", "id": "00000000-0000-0000-0000-000000000001"}
+    body = {"atomic": atomic, "operations": [gone]}
+
+    failed = await alice.post("/api/v1/batch", json=body, headers={"Idempotency-Key": "k"})
+    retried = await send_batch(alice, atomic=atomic)
+
+    assert failed.status_code == (404 if atomic else 200)
+    assert retried.json()["results"][0]["status"] == 201

@@ -156,6 +156,7 @@ async def test_a_day_has_the_midnights_of_its_zone(
         {"time_zone": "UTC"},
         {"view": "tomorrow"},
         {"view": "today", "time_zone": "Mars/Base"},
+        {"view": "today", "time_zone": "localtime"},
         {"view": "today", "time_zone": ""},
     ],
 )

@@ -14,8 +14,9 @@ from service_kit.clock import utc_now
 from tasks_service.schemas.entity_tags import EntityTags, etag
 from tasks_service.schemas.export import ExportFormat
 from tasks_service.schemas.list import ListRead
-from tasks_service.schemas.task import TaskRead, WrittenTask
+from tasks_service.schemas.task import TaskRead
 from tasks_service.schemas.task_json import TaskJson
+from tasks_service.schemas.written import Written
 
 # Others may not store it, and its owner must ask whether it still holds.
 _PRIVATE = {"Cache-Control": "private, no-cache"}
@@ -35,18 +36,19 @@ def json_answer(
         content = model.model_dump_json(exclude_unset=True).encode()
     else:
         content = _encoder.encode(model)
-    return Response(
-        content,
-        status_code,
-        headers=_PRIVATE | (headers or {}),
-        media_type="application/json",
-    )
+    return text_answer(content, status_code, headers)
 
 
-def written_answer(task: WrittenTask, location: str) -> Response:
-    """Answer 201 with a task as it was written, now or when the same was asked first."""
-    headers = _PRIVATE | {"ETag": etag(task.version), "Location": location}
-    return Response(task.json, 201, headers, "application/json")
+def text_answer(
+    content: str | bytes, status_code: int = 200, headers: dict[str, str] | None = None
+) -> Response:
+    """Answer with JSON as it is."""
+    return Response(content, status_code, _PRIVATE | (headers or {}), "application/json")
+
+
+def written_answer(one: Written, location: str) -> Response:
+    """Answer 201 with a task or list as it was written, now or when the same was asked first."""
+    return text_answer(one.json, 201, {"ETag": etag(one.version), "Location": location})
 
 
 def versioned_answer(

@@ -40,7 +40,7 @@ class ImportQuery(QueryParameters):
 
 
 class ImportResult(BaseModel):
-    """How many of each were imported."""
+    """How many of each were made."""
 
     lists: int
     tags: int

@@ -5,8 +5,10 @@ from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, Field, StringConstraints
 
+# Files beside the zones: what they say is up to the machine.
+_NO_ZONES = {"localtime", "Factory"}
 # Read once at import: it lists a folder, which no request should wait for.
-_TIME_ZONES = frozenset(available_timezones())
+_TIME_ZONES = frozenset(available_timezones() - _NO_ZONES)
 
 
 def _unique(tags: list[str]) -> list[str]:

@@ -1,10 +1,18 @@
 """Tasks as the frontends of Phase II take and send them."""
 
 from datetime import date, datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    ValidationInfo,
+    field_validator,
+)
 
 from tasks_service.priority import Priority
 from tasks_service.schemas.body import ABSENT, PartialBody, RequestBody
@@ -111,12 +119,13 @@ class PhaseTwoQuery(QueryParameters):
     )
     sort_order: Order | None = None
 
-    @model_validator(mode="after")
-    def _agree(self) -> Self:
-        for one, other in ((self.sort, self.sort_by), (self.order, self.sort_order)):
-            if one and other and one != other:
-                raise ValueError("sort and sort_by, or order and sort_order, contradict each other")
-        return self
+    @field_validator("sort_by", "sort_order")
+    @classmethod
+    def _agrees(cls, value: str | None, info: ValidationInfo) -> str | None:
+        other = {"sort_by": "sort", "sort_order": "order"}[str(info.field_name)]
+        if value is not None and info.data.get(other) not in {None, value}:
+            raise ValueError(f"contradicts {other}")
+        return value
 
     def task_sort(self) -> Sort:
         """Return the order as `/api/v1` names it."""

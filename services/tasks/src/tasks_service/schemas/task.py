@@ -1,7 +1,7 @@
 """Tasks as `/api/v1` takes and answers them."""
 
 from datetime import date, datetime
-from typing import Annotated, Any, Literal, NamedTuple, Self
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import (
@@ -10,7 +10,8 @@ from pydantic import (
     Field,
     StrictBool,
     StringConstraints,
-    model_validator,
+    ValidationInfo,
+    field_validator,
 )
 
 from tasks_service.priority import Priority
@@ -59,14 +60,6 @@ class TaskRead(BaseModel):
     created_at: datetime
     updated_at: datetime
     deleted_at: datetime | None = Field(description="When it went to the trash.")
-
-
-class WrittenTask(NamedTuple):
-    """A task as it was answered when it was written, even by the release before."""
-
-    id: UUID
-    version: int
-    json: str
 
 
 def _without_default(schema: dict[str, Any]) -> None:
@@ -184,13 +177,21 @@ class TaskQuery(PageQuery):
 
     count: QueryBool = Field(default=False, description="Count what matches, up to 10,000.")
 
-    @model_validator(mode="after")
-    def _complete(self) -> Self:
-        if self.sort == "relevance" and self.q is None:
-            raise ValueError("sort=relevance needs q")
-        if self.time_zone is not None and self.view is None:
-            raise ValueError("time_zone needs view")
-        return self
+    # Of one parameter each, not of the model: the error names it. What is not in `info.data` is
+    # wrong itself, and said to be.
+    @field_validator("time_zone")
+    @classmethod
+    def _of_a_view(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is not None and info.data.get("view", value) is None:
+            raise ValueError("needs view")
+        return value
+
+    @field_validator("sort")
+    @classmethod
+    def _of_a_search(cls, value: Sort, info: ValidationInfo) -> Sort:
+        if value == "relevance" and info.data.get("q", value) is None:
+            raise ValueError("relevance needs q")
+        return value
 
     def order(self) -> Sort:
         """Return the order, which has defaults of its own for a search and a view."""

@@ -16,9 +16,11 @@ from tasks_service.schemas.batch import (
     OperationResult,
 )
 from tasks_service.schemas.task import TaskRead
+from tasks_service.schemas.written import Written
 from tasks_service.services import task as task_service
 from tasks_service.services import trash as trash_service
-from tasks_service.services.account import writing
+from tasks_service.services.account import writes_of, writing
+from tasks_service.services.idempotency import MANY, KeyedRequest, written_once
 from tasks_service.services.task_write import insert_task
 
 _STATUS = {"create": 201, "delete": 204}
@@ -48,6 +50,24 @@ async def run_batch(session: AsyncSession, user_id: str, batch: Batch) -> BatchR
                     OperationResult.model_construct(status=status, task=task, error=None)
                 )
     return BatchResult.model_construct(results=results)
+
+
+async def run_batch_once(session: AsyncSession, user_id: str, batch: Batch, key: str | None) -> str:
+    """Carry out the operations, under one key once; return the `BatchResult` as JSON.
+
+    Raises what `run_batch` does, `IdempotencyKeyReusedError` and `IdempotencyKeyInUseError`.
+    """
+
+    async def run() -> Written:
+        result = await run_batch(session, user_id, batch)
+        version = writes_of(session).last or 0
+        return Written(MANY, version, result.model_dump_json(exclude_unset=True))
+
+    if key is None:
+        return (await run()).json
+    meaning = batch.model_dump_json(exclude_unset=True)
+    request = KeyedRequest(user_id, "POST /api/v1/batch", key, meaning)
+    return (await written_once(session, request, run)).json
 
 
 async def _run(session: AsyncSession, user_id: str, operation: Operation) -> TaskRead | None:

@@ -2,17 +2,14 @@
 
 import asyncio
 from hashlib import sha256
-from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlmodel import col
 
-from tasks_service.models import Account
 from tasks_service.schemas.data_import import ImportFile, ImportIds, ImportResult
-from tasks_service.schemas.task import WrittenTask
-from tasks_service.services.account import writing
-from tasks_service.services.idempotency import KeyedRequest, find_answer, keep_answer
+from tasks_service.schemas.written import Written
+from tasks_service.services.account import writes_of, writing
+from tasks_service.services.idempotency import MANY, KeyedRequest, written_once
 from tasks_service.services.import_check import check_rows, give_new_ids
 from tasks_service.services.import_csv import read_csv
 from tasks_service.services.import_json import read_json
@@ -23,8 +20,6 @@ from tasks_service.services.import_write import write_rows
 _AT_ONCE = asyncio.Semaphore(2)
 # From so many on the statistics of the tables may be off by enough to matter.
 _MANY = 1000
-# A key is kept with the task it made; this one made many.
-_NO_TASK = UUID(int=0)
 
 
 async def import_once(
@@ -51,17 +46,12 @@ async def import_once(
 
 
 async def _write_once(session: AsyncSession, request: KeyedRequest, rows: Rows) -> ImportResult:
-    async with writing(session):
-        done = await find_answer(session, request)
-        if done is not None:
-            return ImportResult.model_validate_json(done.json)
+    async def write() -> Written:
         result = await write_rows(session, request.user_id, rows)
-        version = await session.scalar(
-            select(col(Account.last_version)).where(col(Account.user_id) == request.user_id)
-        )
-        answer = WrittenTask(_NO_TASK, version or 0, result.model_dump_json())
-        await keep_answer(session, request, answer)
-        return result
+        return Written(MANY, writes_of(session).last or 0, result.model_dump_json())
+
+    done = await written_once(session, request, write)
+    return ImportResult.model_validate_json(done.json)
 
 
 async def _tell_planner(session: AsyncSession) -> None:

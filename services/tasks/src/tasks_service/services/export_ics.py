@@ -18,6 +18,8 @@ ICS_HEAD = b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//Taskgate//Tasks//EN\r\n
 ICS_END = b"END:VCALENDAR\r\n"
 # RFC 5545 §3.8.1.9: 1 to 4 are high, 5 is medium, 6 to 9 are low.
 _PRIORITIES = {Priority.URGENT: 1, Priority.HIGH: 3, Priority.MEDIUM: 5, Priority.LOW: 9}
+# In which the definition of a zone lists all that its clocks do: some kilobytes for each zone.
+_ZONE_YEARS = range(1970, 2200)
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _LINE_BREAK = re.compile(r"\r\n?")
 _DURATION = TypeAdapter(timedelta)
@@ -31,7 +33,9 @@ def ics_zones(names: Iterable[str | None]) -> bytes:
 # The same for everybody, and slow to make.
 @cache
 def _zone(name: str) -> bytes:
-    return bytes(Timezone.from_tzid(name).to_ical())
+    # With a year to spare at either end, wherever on earth it is that year already, or still.
+    first, last = date(_ZONE_YEARS.start - 1, 1, 1), date(_ZONE_YEARS.stop + 1, 1, 1)
+    return bytes(Timezone.from_tzid(name, first_date=first, last_date=last).to_ical())
 
 
 def ics_tasks(tasks: Iterable[ExportedTask]) -> bytes:
@@ -91,19 +95,19 @@ def _add_start(todo: Todo, task: ExportedTask, start_at: datetime, due: date | N
 def _due(task: ExportedTask) -> date | datetime | None:
     if task.due_at is None:
         return task.due_on
-    if task.recurrence_local is not None and task.time_zone is not None:
-        return task.recurrence_local.replace(tzinfo=ZoneInfo(task.time_zone))
+    if task.recurrence_local is not None and (zone := _zone_at(task.due_at, task.time_zone)):
+        return task.recurrence_local.replace(tzinfo=zone)
     return _in_zone(task.due_at, task.time_zone)
 
 
 def _in_zone(instant: datetime, time_zone: str | None) -> datetime:
-    if time_zone is None:
-        return instant
-    try:
-        return instant.astimezone(ZoneInfo(time_zone))
-    except OverflowError:
-        # At an end of the calendar there is no local time.
-        return instant.astimezone(UTC)
+    return instant.astimezone(_zone_at(instant, time_zone) or UTC)
+
+
+def _zone_at(instant: datetime, time_zone: str | None) -> ZoneInfo | None:
+    if time_zone is None or instant.year not in _ZONE_YEARS:
+        return None
+    return ZoneInfo(time_zone)
 
 
 def _add_alarm(todo: Todo, task: ExportedTask, reminder: str) -> None:

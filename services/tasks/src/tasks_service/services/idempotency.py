@@ -1,8 +1,10 @@
 """Requests that are carried out once, however often they are sent under one key."""
 
 import hashlib
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import NamedTuple
+from uuid import UUID
 
 from sqlalchemy import delete, func, insert, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -12,10 +14,12 @@ from service_kit.clock import utc_now
 from tasks_service.errors import IdempotencyKeyInUseError, IdempotencyKeyReusedError
 from tasks_service.models import Account, IdempotencyKey
 from tasks_service.models.base import utc_time
-from tasks_service.schemas.task import WrittenTask
-from tasks_service.services.account import writes_of
+from tasks_service.schemas.written import Written
+from tasks_service.services.account import writes_of, writing
 
 KEPT = timedelta(hours=24)
+# A key is kept with what it made; this one made many.
+MANY = UUID(int=0)
 
 
 class KeyedRequest(NamedTuple):
@@ -27,12 +31,26 @@ class KeyedRequest(NamedTuple):
     body: str
 
 
-async def find_answer(session: AsyncSession, request: KeyedRequest) -> WrittenTask | None:
-    """Return the answer given before, None for the first time; must begin the transaction.
+async def written_once(
+    session: AsyncSession, request: KeyedRequest, write: Callable[[], Awaitable[Written]]
+) -> Written:
+    """Write, or return what was written before under the same key.
 
-    Until it ends no other request has the key. Raises `IdempotencyKeyInUseError` if another one
-    has it, and `IdempotencyKeyReusedError` if it was used for something else.
+    Raises `IdempotencyKeyInUseError` if another request has the key,
+    `IdempotencyKeyReusedError` if it was used for something else, and what `write` does.
     """
+    async with writing(session):
+        done = await _find_answer(session, request)
+        if done is None:
+            done = await write()
+            # A batch may come to nothing.
+            if writes_of(session).first is not None:
+                await _keep_answer(session, request, done)
+        return done
+
+
+async def _find_answer(session: AsyncSession, request: KeyedRequest) -> Written | None:
+    # Begins the transaction: until it ends no other request has the key.
     lock = func.pg_try_advisory_xact_lock(_lock_number(request))
     if not await session.scalar(select(lock)):
         raise IdempotencyKeyInUseError
@@ -61,11 +79,11 @@ async def find_answer(session: AsyncSession, request: KeyedRequest) -> WrittenTa
         raise IdempotencyKeyReusedError
     writes = writes_of(session)
     writes.epoch, writes.last = epoch, version
-    return WrittenTask(task_id, version, answer)
+    return Written(task_id, version, answer)
 
 
-async def keep_answer(session: AsyncSession, request: KeyedRequest, answer: WrittenTask) -> None:
-    """Keep the answer in the transaction of its write, and forget the user's old ones."""
+async def _keep_answer(session: AsyncSession, request: KeyedRequest, answer: Written) -> None:
+    # And forget the user's old ones.
     now = utc_now()
     await session.execute(
         delete(IdempotencyKey)

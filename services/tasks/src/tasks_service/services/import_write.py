@@ -40,10 +40,11 @@ async def write_rows(session: AsyncSession, user_id: str, rows: Rows) -> ImportR
     rows.lists += await _lists_to_make(session, user_id, rows)
     await _refuse_known_ids(session, user_id, rows)
     await _rename_tags(session, user_id, rows)
-    await _Writer(session, user_id, last, last.version - count).write(rows)
+    before = last.version - count
+    await _Writer(session, user_id, last, before).write(rows)
     return ImportResult(
         lists=len(rows.lists),
-        tags=len(rows.tags),
+        tags=await _count_new_tags(session, user_id, before),
         tasks=len(rows.tasks),
         completions=len(rows.completions),
     )
@@ -86,6 +87,12 @@ async def _rename_tags(session: AsyncSession, user_id: str, rows: Rows) -> None:
     for tag in rows.tags:
         if tag.id in known:
             tag.id = uuid7()
+
+
+async def _count_new_tags(session: AsyncSession, user_id: str, before: int) -> int:
+    # Those of the tasks are made by the database, under the versions of their tasks.
+    new = select(func.count()).where(col(Tag.user_id) == user_id, col(Tag.version) > before)
+    return (await session.scalars(new)).one()
 
 
 async def _known(

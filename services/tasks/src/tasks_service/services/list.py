@@ -12,10 +12,12 @@ from uuid_utils.compat import uuid7
 from tasks_service.models import Task, TaskList
 from tasks_service.schemas.entity_tags import EntityTags
 from tasks_service.schemas.list import ListMove, ListPage, ListPatch, ListQuery, ListRead, ListWrite
+from tasks_service.schemas.written import Written
 from tasks_service.services.account import Stamp, next_version, writing
 from tasks_service.services.conditions import require_match
 from tasks_service.services.cursor import CursorSealer
 from tasks_service.services.field_versions import written
+from tasks_service.services.idempotency import KeyedRequest, written_once
 from tasks_service.services.keyset import Keyset, PageRequest, read_page
 from tasks_service.services.list_rows import LIST_COLUMNS, as_list, get_owned_list, owned_lists
 from tasks_service.services.placing import Siblings, place
@@ -59,6 +61,25 @@ async def create_list(session: AsyncSession, user_id: str, new: ListWrite) -> Li
             .returning(*LIST_COLUMNS)
         )
         return as_list(result.one())
+
+
+async def create_list_once(
+    session: AsyncSession, user_id: str, new: ListWrite, key: str | None
+) -> Written:
+    """Create a list behind all others, or return the one made before under the same key.
+
+    Raises `IdempotencyKeyReusedError` and `IdempotencyKeyInUseError`.
+    """
+
+    async def create() -> Written:
+        created = await create_list(session, user_id, new)
+        return Written(created.id, created.version, created.model_dump_json())
+
+    if key is None:
+        return await create()
+    meaning = new.model_dump_json(exclude_defaults=True)
+    request = KeyedRequest(user_id, "POST /api/v1/lists", key, meaning)
+    return await written_once(session, request, create)
 
 
 async def update_list(

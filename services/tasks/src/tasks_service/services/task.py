@@ -13,11 +13,12 @@ from tasks_service.models import Task
 from tasks_service.reads import Query, Reads
 from tasks_service.schemas.entity_tags import EntityTags, Preconditions
 from tasks_service.schemas.recurrence import RecurrenceFrom
-from tasks_service.schemas.task import TaskMove, TaskPatch, TaskRead, TaskWrite, WrittenTask
+from tasks_service.schemas.task import TaskMove, TaskPatch, TaskRead, TaskWrite
 from tasks_service.schemas.task_json import TaskJson
+from tasks_service.schemas.written import Written
 from tasks_service.services.account import next_version, writing
 from tasks_service.services.field_versions import require_task_match, written
-from tasks_service.services.idempotency import KeyedRequest, find_answer, keep_answer
+from tasks_service.services.idempotency import KeyedRequest, written_once
 from tasks_service.services.subtasks import with_subtasks
 from tasks_service.services.task_recurrence import next_due
 from tasks_service.services.task_rows import OWNER, get_owned, owned_by, task_json
@@ -52,20 +53,20 @@ async def create_task(session: AsyncSession, user_id: str, task: TaskWrite) -> T
 
 async def create_task_once(
     session: AsyncSession, user_id: str, task: TaskWrite, key: str | None
-) -> WrittenTask:
+) -> Written:
     """Create a task under an id of ours, or return the one made before under the same key.
 
     Raises `ValidationFailedError`, `IdempotencyKeyReusedError` and `IdempotencyKeyInUseError`.
     """
+
+    async def create() -> Written:
+        created = await create_task(session, user_id, task)
+        return Written(created.id, created.version, created.model_dump_json())
+
     if key is None:
-        return _written(await create_task(session, user_id, task))
+        return await create()
     request = KeyedRequest(user_id, "POST /api/v1/tasks", key, _meaning(task))
-    async with writing(session):
-        done = await find_answer(session, request)
-        if done is None:
-            done = _written(await create_task(session, user_id, task))
-            await keep_answer(session, request, done)
-        return done
+    return await written_once(session, request, create)
 
 
 def _meaning(task: TaskWrite) -> str:
@@ -74,10 +75,6 @@ def _meaning(task: TaskWrite) -> str:
     if (task.recurrence, task.recurrence_from) == (None, RecurrenceFrom.DUE):
         return task.model_dump_json(exclude={"recurrence", "recurrence_from"})
     return task.model_dump_json()
-
-
-def _written(task: TaskRead) -> WrittenTask:
-    return WrittenTask(task.id, task.version, task.model_dump_json())
 
 
 async def put_task(

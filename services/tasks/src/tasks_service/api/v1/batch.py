@@ -4,13 +4,16 @@ from fastapi import APIRouter, Response
 
 from service_kit.errors import MalformedJsonError, ValidationFailedError, problem
 from service_kit.identity import InvalidIdentityError
-from tasks_service.api.answers import json_answer
+from tasks_service.api.answers import text_answer
 from tasks_service.api.cost import costing
 from tasks_service.dependencies.identity import CurrentUserId
+from tasks_service.dependencies.preconditions import IdempotencyKey
 from tasks_service.dependencies.resources import DatabaseSession
 from tasks_service.dependencies.strict_route import StrictRoute
 from tasks_service.errors import (
     DatabaseUnavailableError,
+    IdempotencyKeyInUseError,
+    IdempotencyKeyReusedError,
     NotRecurringError,
     PreconditionFailedError,
     TaskNotFoundError,
@@ -32,6 +35,8 @@ router = APIRouter(
     response_model=BatchResult,
     responses=problem(
         ValidationFailedError,
+        IdempotencyKeyReusedError,
+        IdempotencyKeyInUseError,
         TaskNotFoundError,
         PreconditionFailedError,
         NotRecurringError,
@@ -39,7 +44,16 @@ router = APIRouter(
         UnsupportedMediaTypeError,
     ),
 )
-async def run_batch(batch: Batch, user_id: CurrentUserId, session: DatabaseSession) -> Response:
-    """Carry out many writes in order, each by itself or, if atomic, all or none."""
+async def run_batch(
+    batch: Batch,
+    user_id: CurrentUserId,
+    session: DatabaseSession,
+    idempotency_key: IdempotencyKey = None,
+) -> Response:
+    """Carry out many writes in order, each by itself or, if atomic, all or none.
+
+    With an Idempotency-Key they are carried out once, however often it is asked.
+    """
     with costing(len(batch.operations)) as cost:
-        return json_answer(await batch_service.run_batch(session, user_id, batch), headers=cost)
+        result = await batch_service.run_batch_once(session, user_id, batch, idempotency_key)
+        return text_answer(result, headers=cost)

@@ -5,15 +5,17 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
-from service_kit.errors import MalformedJsonError, problem
+from service_kit.errors import MalformedJsonError, ValidationFailedError, problem
 from service_kit.identity import InvalidIdentityError
-from tasks_service.api.answers import json_answer, versioned_answer
+from tasks_service.api.answers import json_answer, versioned_answer, written_answer
 from tasks_service.dependencies.identity import CurrentUserId
-from tasks_service.dependencies.preconditions import IfMatch, IfNoneMatch
+from tasks_service.dependencies.preconditions import IdempotencyKey, IfMatch, IfNoneMatch
 from tasks_service.dependencies.resources import Cursors, DatabaseSession, ReadSession
 from tasks_service.dependencies.strict_route import StrictRoute
 from tasks_service.errors import (
     DatabaseUnavailableError,
+    IdempotencyKeyInUseError,
+    IdempotencyKeyReusedError,
     InvalidCursorError,
     ListNotFoundError,
     PreconditionFailedError,
@@ -54,11 +56,23 @@ async def list_lists(
     return json_answer(await list_service.list_lists(session, user_id, query, cursors))
 
 
-@router.post("", response_model=ListRead, status_code=201, responses=problem(*_BODY_ERRORS))
-async def create_list(new: ListWrite, user_id: CurrentUserId, session: DatabaseSession) -> Response:
-    """Create a list, behind all others."""
-    created = await list_service.create_list(session, user_id, new)
-    return versioned_answer(created, 201, location=f"{_PATH}/{created.id}")
+@router.post(
+    "",
+    response_model=ListRead,
+    status_code=201,
+    responses=problem(
+        ValidationFailedError, IdempotencyKeyReusedError, IdempotencyKeyInUseError, *_BODY_ERRORS
+    ),
+)
+async def create_list(
+    new: ListWrite,
+    user_id: CurrentUserId,
+    session: DatabaseSession,
+    idempotency_key: IdempotencyKey = None,
+) -> Response:
+    """Create a list, behind all others; with an Idempotency-Key once, however often it is asked."""
+    created = await list_service.create_list_once(session, user_id, new, idempotency_key)
+    return written_answer(created, f"{_PATH}/{created.id}")
 
 
 @router.get(
