@@ -93,7 +93,8 @@ async def connect(declared: Declared, stack: Stack) -> AsyncIterator[Connect]:
         request, status = response.request, response.status_code
         if not str(request.url).startswith(stack.tasks_url):
             code = response.json()["code"] if status >= 400 else None
-            assert not declared.objection(request.method, request.url.path, status, code)
+            path, headers = request.url.path, response.headers.keys()
+            assert not declared.objection(request.method, path, status, code, headers)
 
     async with AsyncExitStack() as opened:
 

@@ -184,8 +184,9 @@ async def _check(response: httpx.Response) -> None:
     kind = response.headers.get("content-type")
     if kind == "application/problem+json" and response.status_code != InternalError.status:
         code = json.loads(await response.aread())["code"]
-        request, status = response.request, response.status_code
-        assert not _declared.objection(request.method, request.url.path, status, code)
+        method, path = response.request.method, response.request.url.path
+        headers = response.headers.keys()
+        assert not _declared.objection(method, path, response.status_code, code, headers)
 
 
 class Gateway(Part):

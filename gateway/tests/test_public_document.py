@@ -1,5 +1,6 @@
 """One OpenAPI document of everything public."""
 
+import copy
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -130,6 +131,24 @@ def test_only_a_stream_may_be_one_too_many() -> None:
 
     full = {path for path, item in paths.items() if "streams_full" in str(item)}
     assert full == {"/api/v1/events"}
+
+
+@pytest.mark.spec("GW-22")
+def test_headers_the_service_declares_stay_beside_the_gateways() -> None:
+    inner = copy.deepcopy(INNER)
+    inner["components"]["headers"] = {"ETag": {"schema": {"type": "string"}}}
+    answers = inner["paths"]["/api/v1/tasks"]["get"]["responses"]
+    for status in ("200", "503"):
+        answers[status]["headers"] = {"ETag": {"$ref": "#/components/headers/ETag"}}
+
+    document = merge(build_api().openapi(), inner, "https://tasks.example.com")
+
+    of_all = {"ETag", "X-Request-Id", "RateLimit", "RateLimit-Policy"}
+    merged = document["paths"]["/api/v1/tasks"]["get"]["responses"]
+    assert set(merged["200"]["headers"]) == of_all
+    assert set(merged["503"]["headers"]) == of_all | {"Retry-After"}
+    assert set(merged["401"]["headers"]) == {"X-Request-Id", "WWW-Authenticate"}
+    assert of_all <= document["components"]["headers"].keys()
 
 
 def test_merging_changes_neither_part() -> None:

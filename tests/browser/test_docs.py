@@ -7,13 +7,15 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from playwright.async_api import Page
 
 from devkit.chromium import chromium_page
 from devkit.stack import Stack
 
 TASKS = "/api/v1/tasks"
 LIST = "#operations-tasks-list_tasks"
-ANSWER = f"{LIST} .live-responses-table"
+CREATE = "#operations-tasks-create_task"
+ANSWER = ".live-responses-table"
 TITLES = ("Write to Ada", "Read the specs", "Water the plants")
 
 
@@ -21,6 +23,24 @@ def keep(picture: bytes) -> None:
     """Put the picture where `make screenshot` wants it."""
     if wanted := os.environ.get("SCREENSHOT"):
         Path(wanted).write_bytes(picture)
+
+
+async def open_docs(page: Page, stack: Stack, token: str) -> None:
+    """Open the page and give it a token."""
+    await page.goto(f"{stack.url}/docs")
+    await page.click(".btn.authorize")
+    await page.fill(".modal-ux input", token)
+    await page.click(".modal-ux button.authorize")
+    await page.click(".modal-ux button.btn-done")
+
+
+async def execute(page: Page, operation: str) -> tuple[str, str]:
+    """Press the button of an operation as it is, and return the status and the body shown."""
+    await page.click(f"{operation} .opblock-summary-control")
+    await page.click(f"{operation} .btn.execute")
+    status = await page.inner_text(f"{operation} {ANSWER} tbody td >> nth=0")
+    shown = await page.inner_text(f"{operation} {ANSWER} code >> nth=0")
+    return status.strip(), shown
 
 
 @pytest.mark.spec("WEB-5", "GW-16")
@@ -34,22 +54,25 @@ async def test_docs_takes_a_token_and_lists_the_users_tasks(stack: Stack) -> Non
     async with chromium_page() as page:
         asked: list[str] = []
         page.on("request", lambda request: asked.append(request.url))
-        await page.goto(f"{stack.url}/docs")
-        await page.click(".btn.authorize")
-        await page.fill(".modal-ux input", token)
-        await page.click(".modal-ux button.authorize")
-        await page.click(".modal-ux button.btn-done")
-        await page.click(f"{LIST} .opblock-summary-control")
-        await page.click(f"{LIST} .btn.execute")
-        status = await page.inner_text(f"{ANSWER} tbody td >> nth=0")
-        shown = await page.inner_text(f"{ANSWER} code >> nth=0")
+        await open_docs(page, stack, token)
+        status, shown = await execute(page, LIST)
         # The token stands above it.
-        await page.locator(ANSWER).evaluate("answer => answer.scrollIntoView()")
+        await page.locator(f"{LIST} {ANSWER}").evaluate("answer => answer.scrollIntoView()")
         picture = await page.screenshot()
 
-    assert status.strip() == "200"
+    assert status == "200"
     assert {task["title"] for task in json.loads(shown)["items"]} == set(TITLES)
     assert {url.netloc for url in map(urlsplit, asked) if url.netloc} == {
         urlsplit(stack.url).netloc
     }
     keep(picture)
+
+
+@pytest.mark.spec("WEB-5", "GW-21")
+async def test_docs_proposes_a_task_that_can_be_created(stack: Stack) -> None:
+    async with chromium_page() as page:
+        await open_docs(page, stack, stack.token("grace-of-the-docs"))
+        status, shown = await execute(page, CREATE)
+
+    assert status == "201", shown
+    assert json.loads(shown)["title"] == "Water the plants"

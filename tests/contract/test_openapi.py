@@ -9,6 +9,7 @@ import yaml
 from fastapi.openapi.models import OpenAPI
 from httpx import AsyncClient
 
+from devkit.declared import Declared
 from devkit.stack import Stack
 
 SPECS = Path(__file__).parents[2] / "specs" / "api"
@@ -152,3 +153,75 @@ async def test_answers_have_only_statuses_their_operation_declares(
                 undeclared.append((method, path, body, answer.status_code))
 
     assert undeclared == []
+
+
+@pytest.mark.spec("GW-22")
+async def test_every_header_a_page_may_read_is_declared(
+    alice: AsyncClient, document: Json, frontend: str
+) -> None:
+    answer = await alice.get("/api/v1/tasks", headers={"Origin": frontend})
+    readable = answer.headers["access-control-expose-headers"].split(", ")
+
+    used = {
+        name
+        for operation in _operations(document).values()
+        for described in operation["responses"].values()
+        for name in described["headers"]
+    }
+
+    assert used == set(document["components"]["headers"]) == {*readable, "WWW-Authenticate"}
+
+
+@pytest.mark.spec("GW-22")
+@pytest.mark.parametrize(
+    ("method", "path", "status", "own"),
+    [
+        ("get", "/api/v1/tasks", "200", set()),
+        ("get", "/api/v1/me", "200", set()),
+        ("get", "/api/v1/tasks/{task_id}", "200", {"ETag"}),
+        ("get", "/api/v1/tasks/{task_id}", "304", {"ETag"}),
+        ("post", "/api/v1/tasks", "201", {"ETag", "Location", "X-Sync-Cursor"}),
+        ("put", "/api/v1/tasks/{task_id}", "200", {"ETag", "X-Sync-Cursor"}),
+        ("patch", "/api/v1/tasks/{task_id}", "412", {"ETag"}),
+        ("delete", "/api/v1/tasks/{task_id}", "204", {"X-Sync-Cursor"}),
+        ("post", "/api/tasks", "201", {"X-Sync-Cursor"}),
+        ("post", "/api/v1/recurrence/preview", "200", set()),
+        ("get", "/api/v1/export", "200", {"Content-Disposition"}),
+        ("post", "/api/v1/import", "409", {"Retry-After"}),
+        ("get", "/api/v1/events", "429", {"Retry-After"}),
+    ],
+)
+def test_an_answer_declares_its_own_headers_beside_those_of_all(
+    document: Json, method: str, path: str, status: str, own: set[str]
+) -> None:
+    declared = document["paths"][path][method]["responses"][status]["headers"]
+
+    assert set(declared) == {"X-Request-Id", "RateLimit", "RateLimit-Policy", *own}
+
+
+@pytest.mark.spec("GW-22")
+async def test_real_answers_have_the_headers_that_are_declared(
+    alice: AsyncClient, anonymous: AsyncClient, declared: Declared
+) -> None:
+    created = await alice.post("/api/v1/tasks", json={"title": "x"})
+    task, etag = created.headers["location"], created.headers["etag"]
+    answers = [
+        created,
+        await alice.get(task),
+        await alice.get(task, headers={"If-None-Match": etag}),
+        await alice.patch(task, json={"title": "y"}, headers={"If-Match": '"0"'}),
+        await alice.delete(task),
+        await alice.get(task),
+        await alice.post("/api/tasks", json={"title": "x"}),
+        await alice.get("/api/v1/export"),
+        await alice.get("/api/v1/me"),
+        await anonymous.get("/api/v1/tasks"),
+    ]
+
+    assert [answer.status_code for answer in answers] == [
+        *(201, 200, 304, 412, 204, 404, 201, 200, 200, 401)
+    ]
+    for answer in answers:
+        method, path, status = answer.request.method, answer.request.url.path, answer.status_code
+        code = answer.json()["code"] if answer.is_error else None
+        assert not declared.objection(method, path, status, code, answer.headers.keys())

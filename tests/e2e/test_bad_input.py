@@ -130,7 +130,7 @@ async def test_no_service_takes_a_head_without_bounds(stack: Stack, anonymous: A
         assert (response.status_code, response.json()["code"]) == (414, "target_too_long")
 
 
-@pytest.mark.spec("EDGE-4", "ERR-7", "ERR-9")
+@pytest.mark.spec("EDGE-4", "ERR-7", "ERR-9", "GW-22")
 @pytest.mark.parametrize(
     ("query", "fields", "status", "code"),
     [
@@ -148,10 +148,11 @@ async def test_what_the_edge_refuses_the_operation_declares(
     async with asyncio.timeout(30):
         reader, writer = await asyncio.open_connection(address.hostname, address.port)
         writer.write(f"GET {TASKS}{query} HTTP/1.1\r\n{fields}\r\n".encode())
-        _, _, body = (await reader.read()).partition(b"\r\n\r\n")
+        head, _, body = (await reader.read()).partition(b"\r\n\r\n")
         writer.close()
 
     problem = json.loads(body)
 
     assert (problem["status"], problem["code"]) == (status, code)
-    assert declared.objection("GET", TASKS, status, code) is None
+    headers = {line.partition(":")[0].lower() for line in head.decode().splitlines()[1:]}
+    assert declared.objection("GET", TASKS, status, code, headers) is None

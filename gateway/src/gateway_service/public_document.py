@@ -14,7 +14,9 @@ import structlog
 from gateway_service.api.security import AUTH_RESPONSES, SECURITY_SCHEME
 from gateway_service.errors import OriginForbiddenError, StreamsFullError
 from gateway_service.event_streams import PATH as EVENTS
+from gateway_service.public_headers import PUBLIC_HEADERS
 from gateway_service.upstream.errors import FORWARDING_RESPONSES, UpstreamUnavailableError
+from service_kit.answer_headers import declare_headers
 from service_kit.edge_errors import EDGE_RESPONSES
 from service_kit.errors import problem
 from service_kit.identity import IDENTITY_HEADER, USER_HEADER
@@ -101,8 +103,11 @@ def merge(own: OpenApi, inner: OpenApi, public_url: str) -> OpenApi:
     Raises `TypeError` or `LookupError` if `inner` is no OpenAPI document.
     """
     own, inner = copy.deepcopy(own), copy.deepcopy(inner)
-    schemas = (part.get("components", {}).get("schemas", {}) for part in (inner, own))
-    components = {**own.get("components", {}), "schemas": dict(ChainMap(*schemas))}
+    components = [part.get("components", {}) for part in (inner, own)]
+    shared = {
+        kind: dict(ChainMap(*(each.get(kind, {}) for each in components)))
+        for kind in ("schemas", "headers")
+    }
     paths = {}
     for part, ways_to_fail in ((own, {}), (inner, FORWARDING_RESPONSES)):
         for path, item in part["paths"].items():
@@ -110,13 +115,15 @@ def merge(own: OpenApi, inner: OpenApi, public_url: str) -> OpenApi:
                 paths[path] = item
                 streams = _STREAM_RESPONSES if path == EVENTS else {}
                 _put_behind_token(item, join_answers(ways_to_fail, streams))
-    return {
+    document = {
         "openapi": own["openapi"],
         "info": _INFO,
         "servers": [{"url": public_url}],
         "paths": dict(sorted(paths.items())),
-        "components": components,
+        "components": {**own.get("components", {}), **shared},
     }
+    declare_headers(document, PUBLIC_HEADERS)
+    return document
 
 
 def _put_behind_token(item: OpenApi, ways_to_fail: Answers) -> None:
@@ -133,8 +140,9 @@ def _put_behind_token(item: OpenApi, ways_to_fail: Answers) -> None:
             of_method = _ORIGIN_RESPONSES[method in _SAFE]
             ours = join_answers(AUTH_RESPONSES, _ALWAYS, of_method, ways_to_fail)
             for status, answer in ours.items():
-                known = {status: responses.get(str(status), {})}
-                responses[str(status)] = join_answers(known, {status: answer})[status]
+                known = responses.get(str(status), {})
+                joined = join_answers({status: known}, {status: answer})[status]
+                responses[str(status)] = {**known, **joined}
 
 
 def _is_inner(parameter: Mapping[str, Any]) -> bool:

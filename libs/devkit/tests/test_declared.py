@@ -72,3 +72,26 @@ def test_every_way_to_fail_is_known_and_what_was_answered_is_seen() -> None:
 
     assert failures == [Failure("GET /things/{thing_id}", 404, "no_thing")]
     assert failures[0] in seen
+
+
+@pytest.mark.spec("GW-22")
+@pytest.mark.parametrize(
+    ("headers", "wrong"),
+    [
+        ({"etag", "age"}, None),
+        ({"etag", "ratelimit"}, None),
+        ({"ratelimit"}, "without ETag"),
+        ({"etag", "location"}, "with Location"),
+    ],
+)
+def test_headers_the_document_knows_are_there_as_it_declares(
+    headers: set[str], wrong: str | None
+) -> None:
+    known = {"ETag": {"required": True}, "RateLimit": {}, "Location": {"required": True}}
+    answer: dict[str, Any] = {"headers": {"ETag": {}, "RateLimit": {}}}
+    paths = {"/things": {"get": {"responses": {"200": answer}}}}
+    declared = Declared({"paths": paths, "components": {"headers": known}})
+
+    objection = declared.objection("GET", "/things", 200, None, headers)
+
+    assert objection == (wrong and f"GET /things answers 200 {wrong}")

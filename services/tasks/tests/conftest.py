@@ -45,8 +45,9 @@ async def _check(response: Response) -> None:
     await response.aread()
     kind = response.headers.get("content-type", "")
     code = response.json()["code"] if kind == "application/problem+json" else None
-    request = response.request
-    assert not _declared.objection(request.method, request.url.path, response.status_code, code)
+    method, path = response.request.method, response.request.url.path
+    headers = response.headers.keys()
+    assert not _declared.objection(method, path, response.status_code, code, headers)
 
 
 def client_of(app: FastAPI, headers: dict[str, str]) -> AsyncClient:

@@ -1,7 +1,7 @@
 """What an OpenAPI document says its operations can answer, and whether an answer is among that."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from devkit.specs.contracts import Json
@@ -38,13 +38,22 @@ class Declared:
     def __init__(self, document: Json) -> None:
         # The most literal template first: /trash/lists before /trash/{task_id}.
         templates = sorted(document["paths"], key=lambda path: (path.count("{"), -len(path)))
+        self._headers: Json = document.get("components", {}).get("headers", {})
         self._operations = [(path, _pattern(path), document["paths"][path]) for path in templates]
 
-    def objection(self, method: str, path: str, status: int, code: str | None) -> str | None:
+    def objection(
+        self,
+        method: str,
+        path: str,
+        status: int,
+        code: str | None,
+        headers: Collection[str] | None = None,
+    ) -> str | None:
         """Say what is wrong with an answer, if anything; `code` is its problem's, None for none.
 
-        What no operation answered (no such path, or another method) is never wrong. A problem
-        that is right is `seen`.
+        `headers` are the names it has in lower case, if they are to be looked at: of those that
+        the document knows. What no operation answered (no such path, or another method) is never
+        wrong. A problem that is right is `seen`.
         """
         name = "get" if method == "HEAD" else method.lower()
         template, answers = self._answers(name, path)
@@ -53,12 +62,12 @@ class Declared:
         answer = answers.get(str(status))
         if answer is None:
             return f"{method} {path} does not declare {status} ({code})"
-        if code is None:
-            return None
-        if code not in _codes(answer):
-            return f"{method} {path} declares {status}, but not with {code}"
-        seen.add(Failure(f"{name.upper()} {template}", status, code))
-        return None
+        if code is not None:
+            if code not in _codes(answer):
+                return f"{method} {path} declares {status}, but not with {code}"
+            seen.add(Failure(f"{name.upper()} {template}", status, code))
+        wrong = [] if headers is None else list(self._wrong_headers(answer, headers))
+        return f"{method} {path} answers {status} {', '.join(wrong)}" if wrong else None
 
     def failures(self) -> Iterator[Failure]:
         """Yield every way to fail that is declared."""
@@ -74,6 +83,15 @@ class Declared:
                 answers: Mapping[str, Any] | None = item.get(name, {}).get("responses")
                 return template, answers
         return path, None
+
+    def _wrong_headers(self, answer: Json, headers: Collection[str]) -> Iterator[str]:
+        declared = answer.get("headers", {})
+        for name, header in self._headers.items():
+            if name.lower() not in headers:
+                if name in declared and header.get("required"):
+                    yield f"without {name}"
+            elif name not in declared:
+                yield f"with {name}"
 
 
 def unseen(declared: Iterable[Failure], found: Iterable[Failure]) -> list[Failure]:

@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service_kit.answer_headers import AnswerHeader, declare_headers
 from service_kit.errors import install_error_handlers
 from service_kit.health import router as health_router
 from service_kit.observed import Observed, Observer
@@ -27,11 +28,12 @@ class ServiceApi(FastAPI):
     """A FastAPI with our errors, request id and health, and nothing that redirects.
 
     `observers` are told of every request, and a service behind the gateway `tells_route`s; both
-    are set before the first request.
+    are set before the first request, as are `answer_headers`, which the OpenAPI document declares.
     """
 
     observers: Sequence[Observer] = ()
     tells_route = False
+    answer_headers: Sequence[AnswerHeader] = ()
 
     def __init__(self, *, title: str, description: str, lifespan: Lifespan | None = None) -> None:
         super().__init__(
@@ -58,6 +60,8 @@ class ServiceApi(FastAPI):
                 for operation in item.values():
                     for parameter in operation.get("parameters", []):
                         _say_it_is_never_null(parameter["schema"])
+            if self.answer_headers:
+                declare_headers(document, self.answer_headers)
             self.openapi_schema = document
         return self.openapi_schema
 

@@ -19,6 +19,7 @@ from service_kit.settings import load_settings
 from service_kit.stopping import on_stop
 from service_kit.tracing import is_traced, tracers
 from tasks_service.api import phase_two
+from tasks_service.api.answer_headers import ANSWER_HEADERS
 from tasks_service.api.other_methods import other_methods
 from tasks_service.api.trailing_slash import TrailingSlash
 from tasks_service.api.v1 import (
@@ -72,6 +73,7 @@ def build_api(lifespan: Lifespan | None = None) -> ServiceApi:
     app = ServiceApi(
         title=SERVICE, description="A user's tasks, behind the gateway.", lifespan=lifespan
     )
+    app.answer_headers = ANSWER_HEADERS
     for router in _V1:
         app.include_router(router)
     app.include_router(

@@ -1,12 +1,12 @@
 """Batches as `/api/v1` takes and answers them."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, model_validator
 
 from service_kit.problems import ProblemField
-from tasks_service.schemas.body import RequestBody
+from tasks_service.schemas.body import Example, RequestBody
 from tasks_service.schemas.entity_tags import EntityTags, parse_entity_tags
 from tasks_service.schemas.task import TaskMove, TaskPatch, TaskRead, TaskWrite
 
@@ -58,6 +58,14 @@ class Operation(RequestBody):
 
 class Batch(RequestBody):
     """Some writes, in order."""
+
+    example: ClassVar[Example] = {
+        "atomic": True,
+        "operations": [
+            {"op": "create", "task": {"title": "Buy soil"}},
+            {"op": "create", "task": {"title": "Repot the fern", "tags": ["home"]}},
+        ],
+    }
 
     atomic: StrictBool = Field(default=False, description="All of them or none.")
     operations: Annotated[list[Operation], Field(min_length=1, max_length=100)]

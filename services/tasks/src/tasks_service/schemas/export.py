@@ -1,10 +1,10 @@
 """What `/api/v1/export` takes and answers."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from tasks_service.schemas.completion import CompletionRead
 from tasks_service.schemas.list import ListRead
@@ -14,6 +14,8 @@ from tasks_service.schemas.task import TaskRead
 ExportFormat = Literal["json", "csv", "ics"]
 # Whoever changes what a document means gives it another number.
 DOCUMENT_VERSION = 1
+# No `date-time`, which has an offset (RFC 3339).
+LocalTime = Annotated[datetime, WithJsonSchema({"type": "string"})]
 
 
 class ExportQuery(QueryParameters):
@@ -41,8 +43,9 @@ class ExportedTag(BaseModel):
 class ExportedTask(TaskRead):
     """A task, with what a recurring one's due cannot tell."""
 
-    recurrence_local: datetime | None = Field(
-        description="What calendar and clock were meant to show when it is due."
+    recurrence_local: LocalTime | None = Field(
+        description="What calendar and clock were meant to show when it is due, like"
+        " `2026-06-01T18:00:00`."
     )
     recurrence_number: int = Field(description="How many `COUNT` has counted with this due.")
 

@@ -1,12 +1,12 @@
 """Lists as `/api/v1` takes and answers them."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, ClassVar
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints
 
-from tasks_service.schemas.body import ABSENT, PartialBody, RequestBody
+from tasks_service.schemas.body import ABSENT, Example, PartialBody, RequestBody
 from tasks_service.schemas.move import Place
 from tasks_service.schemas.query import PageQuery, QueryBool, QueryParameters
 
@@ -42,6 +42,8 @@ class ListPage(BaseModel):
 class ListWrite(RequestBody):
     """A new list."""
 
+    example: ClassVar[Example] = {"name": "Home", "colour": "#2e7d32"}
+
     name: Name
     colour: Colour | None = Field(default=None, description="`#rrggbb`.")
     archived: StrictBool = False
@@ -50,6 +52,8 @@ class ListWrite(RequestBody):
 class ListPatch(PartialBody):
     """The fields to change: what is left out stays, null clears."""
 
+    example: ClassVar[Example] = {"name": "House and garden", "archived": False}
+
     name: Name = ABSENT
     colour: Colour | None = None
     archived: StrictBool = ABSENT
@@ -57,6 +61,9 @@ class ListPatch(PartialBody):
 
 class ListMove(Place):
     """Where to put the list."""
+
+    # Behind all others: the id of one is the reader's own.
+    example: ClassVar[Example] = {}
 
 
 class ListQuery(PageQuery):

@@ -1,7 +1,7 @@
 """Tasks as the frontends of Phase II take and send them."""
 
 from datetime import date, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 from uuid import UUID
 
 from pydantic import (
@@ -15,7 +15,7 @@ from pydantic import (
 )
 
 from tasks_service.priority import Priority
-from tasks_service.schemas.body import ABSENT, PartialBody, RequestBody
+from tasks_service.schemas.body import ABSENT, Example, PartialBody, RequestBody
 from tasks_service.schemas.fields import Description, Tags, Title
 from tasks_service.schemas.instant import parse_date_or_instant
 from tasks_service.schemas.query import QueryBool, QueryParameters
@@ -65,6 +65,12 @@ class PhaseTwoWrite(RequestBody):
     """A new task; fields beyond these are ignored."""
 
     model_config = _LENIENT
+    example: ClassVar[Example] = {
+        "title": "Water the plants",
+        "priority": "medium",
+        "tags": ["home"],
+        "due_date": "2026-06-01",
+    }
 
     title: Title
     description: Description | None = None
@@ -82,6 +88,7 @@ class PhaseTwoPatch(PartialBody):
     """The fields to change: what is left out stays, and fields beyond these are ignored."""
 
     model_config = _LENIENT
+    example: ClassVar[Example] = {"title": "Water all plants", "priority": "high"}
 
     title: Title = ABSENT
     description: Description | None = None
@@ -99,6 +106,7 @@ class Completion(RequestBody):
     """Whether the task is done."""
 
     model_config = _LENIENT
+    example: ClassVar[Example] = {"completed": True}
 
     completed: StrictBool
 

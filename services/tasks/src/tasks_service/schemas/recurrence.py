@@ -2,11 +2,11 @@
 
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StringConstraints
 
-from tasks_service.schemas.body import RequestBody
+from tasks_service.schemas.body import Example, RequestBody
 from tasks_service.schemas.fields import TimeZone
 from tasks_service.schemas.instant import DateText, InstantText, parse_date, parse_instant
 from tasks_service.schemas.recurrence_rule import parse_rule
@@ -40,6 +40,12 @@ AfterText = Annotated[date | datetime, BeforeValidator(_parse_after)]
 
 class RecurrencePreviewRequest(RequestBody):
     """A rule and the due it starts from, as a task would have them."""
+
+    example: ClassVar[Example] = {
+        "recurrence": "FREQ=WEEKLY;BYDAY=MO,TH",
+        "due_on": "2026-06-01",
+        "count": 4,
+    }
 
     recurrence: RecurrenceText = Field(
         description="RRULE of RFC 5545, like `FREQ=WEEKLY;BYDAY=MO,TH`."

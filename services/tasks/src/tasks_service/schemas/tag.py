@@ -1,11 +1,12 @@
 """Tags as `/api/v1` takes and answers them."""
 
 from datetime import datetime
+from typing import ClassVar
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from tasks_service.schemas.body import RequestBody
+from tasks_service.schemas.body import Example, RequestBody
 from tasks_service.schemas.fields import Tag
 
 
@@ -31,5 +32,7 @@ class TagPage(BaseModel):
 
 class TagPatch(RequestBody):
     """The tag's new name."""
+
+    example: ClassVar[Example] = {"name": "garden"}
 
     name: Tag

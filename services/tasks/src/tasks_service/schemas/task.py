@@ -1,7 +1,7 @@
 """Tasks as `/api/v1` takes and answers them."""
 
 from datetime import date, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 from uuid import UUID
 
 from pydantic import (
@@ -15,7 +15,7 @@ from pydantic import (
 )
 
 from tasks_service.priority import Priority
-from tasks_service.schemas.body import ABSENT, PartialBody, RequestBody
+from tasks_service.schemas.body import ABSENT, Example, PartialBody, RequestBody
 from tasks_service.schemas.fields import Description, Tag, Tags, TimeZone, Title
 from tasks_service.schemas.instant import BoundText, DateText, InstantText
 from tasks_service.schemas.move import Place
@@ -92,6 +92,16 @@ class TaskView(TaskPage):
 class TaskWrite(RequestBody):
     """A whole task: what is left out takes its default."""
 
+    example: ClassVar[Example] = {
+        "title": "Water the plants",
+        "priority": "medium",
+        "due_at": "2026-06-01T16:00:00Z",
+        "time_zone": "Europe/Berlin",
+        "reminders": ["PT30M"],
+        "recurrence": "FREQ=WEEKLY;BYDAY=MO,TH",
+        "tags": ["home"],
+    }
+
     title: Title
     description: Description | None = None
     completed: StrictBool = False
@@ -117,6 +127,8 @@ class TaskWrite(RequestBody):
 class TaskPatch(PartialBody):
     """The fields to change: what is left out stays, null clears."""
 
+    example: ClassVar[Example] = {"title": "Water all plants", "priority": "high"}
+
     title: Title = ABSENT
     description: Description | None = None
     completed: StrictBool = ABSENT
@@ -135,6 +147,9 @@ class TaskPatch(PartialBody):
 
 class TaskMove(Place, PartialBody):
     """Where to put the task; a list or parent that is left out stays, null is none."""
+
+    # Behind its siblings: an id is the reader's own, and FastAPI leaves null out.
+    example: ClassVar[Example] = {}
 
     list_id: UUID | None = None
     parent_id: UUID | None = None

@@ -28,12 +28,21 @@ from tasks_service.services import data_import as import_service
 
 # About a hundred tasks of an export: each costs far less than a request of its own.
 _CHARGED_BYTES = 32 * 1024
-_DOCUMENT = {"schema": {"$ref": "#/components/schemas/ExportDocument"}}
+# Written by hand: with ids of its own it could be imported once.
+_ROW = {"title": "Water the plants", "due_on": "2026-06-01", "tags": ["home"]}
+_DOCUMENT = {
+    "schema": {"$ref": "#/components/schemas/ExportDocument"},
+    "example": {"taskgate": 1, "tasks": [_ROW]},
+}
+_TABLE = {
+    "schema": {"type": "string"},
+    "example": "title,due_on,tags\nWater the plants,2026-06-01,home\n",
+}
 _BODY = {
     "required": True,
     "description": "What `/api/v1/export` gives as JSON or CSV, or Todoist's CSV template;"
     " at most 10 MiB.",
-    "content": {"application/json": _DOCUMENT, "text/csv": {"schema": {"type": "string"}}},
+    "content": {"application/json": _DOCUMENT, "text/csv": _TABLE},
 }
 
 router = APIRouter(

@@ -1,0 +1,59 @@
+"""The headers of answers, declared in an OpenAPI document by rule and not answer by answer."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+_NOT_NOW = frozenset(("429", "503"))
+
+
+class Answer(NamedTuple):
+    """One status of an operation, as the document describes both."""
+
+    status: str
+    described: Mapping[str, Any]
+    operation: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class AnswerHeader:
+    """A header, and which answers have it: always, unless it is `optional`."""
+
+    name: str
+    description: str
+    of: Callable[[Answer], bool]
+    schema: Mapping[str, Any] = field(default_factory=lambda: {"type": "string"})
+    optional: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what is said of it once."""
+        always = {} if self.optional else {"required": True}
+        return {"description": self.description, **always, "schema": dict(self.schema)}
+
+
+RETRY_AFTER = AnswerHeader(
+    "Retry-After",
+    "After how many seconds to try again.",
+    lambda answer: answer.status in _NOT_NOW,
+    {"type": "integer", "minimum": 1},
+)
+
+
+def declare_headers(document: dict[str, Any], headers: Sequence[AnswerHeader]) -> None:
+    """Declare headers with every answer that has them, besides what is declared already."""
+    components = document.setdefault("components", {}).setdefault("headers", {})
+    components.update({header.name: header.as_json() for header in headers})
+    for item in document["paths"].values():
+        for operation in item.values():
+            # An item has what all its operations share, too.
+            if isinstance(operation, dict):
+                _declare_of(operation, headers)
+
+
+def _declare_of(operation: dict[str, Any], headers: Sequence[AnswerHeader]) -> None:
+    for status, described in operation.get("responses", {}).items():
+        answer = Answer(status, described, operation)
+        names = [header.name for header in headers if header.of(answer)]
+        if names:
+            references = {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+            described.setdefault("headers", {}).update(references)
