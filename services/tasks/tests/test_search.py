@@ -3,16 +3,42 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 from httpx import AsyncClient
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from pydantic import SecretStr
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
 
+from devkit.databases import fresh_databases
+from tasks_service.main import create_app
+from tasks_service.migrate import downgrade, upgrade
 from tasks_service.services import task_list, word_filter
 from tasks_service.services.share import met_soon
+from tasks_service.settings import DatabaseSettings, TasksSettings
 
 NewUser = Callable[..., AsyncClient]
 
 TASKS = "/api/v1/tasks"
+_OF_BEFORE = """
+INSERT INTO account (user_id, last_version, created_at, updated_at) VALUES ('a', 3, now(), now());
+INSERT INTO task
+  (user_id, id, title, priority, tags, tag_keys, version, created_at, updated_at, deleted_at)
+SELECT 'a', gen_random_uuid(), title, 0, '{T}', '{t}', 3, now() - interval '1 day',
+  now() - interval '1 day', deleted_at
+FROM (VALUES ('src/main.py', NULL), ('main.c', now())) AS given (title, deleted_at)
+"""
+_HITS = """
+SELECT title FROM task WHERE search @@ user_query('a', 'main') AND deleted_at IS NULL
+"""
+_EVERYTHING_ELSE = """
+SELECT to_jsonb(task) - 'search' FROM task UNION ALL SELECT to_jsonb(account) FROM account
+UNION ALL SELECT to_jsonb(tag) FROM tag UNION ALL SELECT to_jsonb(task_count) FROM task_count
+UNION ALL SELECT to_jsonb(tombstone) FROM tombstone ORDER BY 1
+"""
 
 
 async def create(client: AsyncClient, title: str, description: str | None = None) -> Any:
@@ -67,6 +93,114 @@ async def test_every_word_is_found_in_title_or_description(
     await create(alice, "g", "At 12.30 o'clock")
 
     assert await found(alice, q, sort="title") == list(titles)
+
+
+@pytest.mark.spec("SEARCH-1", "SEARCH-3")
+@pytest.mark.parametrize(
+    ("title", "q"),
+    [
+        ("Buy milk/eggs/bread", "eggs"),
+        ("and/or question", "or"),
+        ("fix src/main.py", "main"),
+        ("fix src/main.py", "py"),
+        ("fix src/main.py", "main.py"),
+        ("C++/Rust", "rust"),
+        ("C++/Rust", "c++"),
+        ("Call Bob.Then buy milk", "then"),
+        ("Read https://example.com/docs/setup", "docs"),
+        ("Read https://example.com/docs/setup", "https://example.com/docs/setup"),
+        ("Mail bob@example.org", "example.org"),
+        ("Call 555-1234", "1234"),
+        ("meeting at 10-12", "12"),
+        ("pay 3/4 share", "4"),
+        ("use <b>bold</b> text", "<b>"),
+        ("use <b>bold</b> text", "bold"),
+        ("<script>alert</script> x", "alert"),
+        ("snake_case", "case"),
+        ("買牛奶", "牛奶"),
+        ("新しいガイド本", "イド"),
+        ("か\u3099く", "か\u3099"),
+        ("ซื้อนม", "นม"),
+        ("नमस्ते दुनिया", "नमस्ते"),
+        ("cafe\u0301 au lait", "cafe\u0301"),
+        ("٣٤ م²", "٣٤ م²"),
+        ("🎂party", "🎂"),
+        ("🎂party", "party"),
+        ("Nice👍🏽", "👍"),
+        ("I ❤️ you", "❤"),
+        ("Ask 👩‍🔬", "👩‍🔬"),
+        ("⏰ 7:00", "⏰"),
+    ],
+)
+async def test_words_are_found_whatever_they_stand_between(
+    alice: AsyncClient, title: str, q: str
+) -> None:
+    await create(alice, title)
+    await create(alice, "in a description", title)
+    await create(alice, "x")
+
+    assert await found(alice, q) == [title, "in a description"]
+
+
+@pytest.mark.spec("SEARCH-1")
+@pytest.mark.parametrize(
+    ("title", "q"),
+    [
+        ("artisan bread smart", "art smart"),
+        ("cobol", "c++"),
+        ("नमस्ते", "ते"),
+        ("cafe\u0301s", "s"),
+        ("か\u3099く", "か く"),
+        ("買牛肉", "牛奶"),
+    ],
+)
+async def test_the_last_word_alone_may_be_unfinished_and_none_is_half_a_word(
+    alice: AsyncClient, title: str, q: str
+) -> None:
+    await create(alice, title)
+
+    assert await found(alice, q) == []
+
+
+@pytest.mark.spec("SEARCH-1")
+async def test_words_are_those_of_any_other_database_where_the_locale_knows_ascii_alone(
+    settings: TasksSettings, postgres_server: str, user_of: Callable[[FastAPI, str], AsyncClient]
+) -> None:
+    async with fresh_databases(postgres_server) as databases:
+        url = SecretStr(await databases.create("LOCALE_PROVIDER libc LOCALE 'C'"))
+        other = settings.model_copy(update={"database_url": url})
+        await upgrade(other.sqlalchemy_url)
+        app = create_app(other)
+        app.state.at_once = None
+        async with app.router.lifespan_context(app):
+            alice = user_of(app, "alice")
+            await create(alice, "ÜBER «Öl»—नमस्ते")
+
+            assert await found(alice, "über öl नमस्ते") == ["ÜBER «Öl»—नमस्ते"]
+
+
+@pytest.mark.spec("SEARCH-6")
+async def test_tasks_of_the_releases_before_are_found_and_otherwise_left_alone(
+    database_url: str,
+) -> None:
+    url = DatabaseSettings(database_url=SecretStr(database_url)).sqlalchemy_url
+    await upgrade(url, "0015")
+    engine = create_async_engine(url, poolclass=NullPool)
+
+    async def seen() -> Any:
+        async with engine.connect() as connection:
+            hits = await connection.execute(text(_HITS))
+            return hits.all(), (await connection.execute(text(_EVERYTHING_ELSE))).all()
+
+    async with engine.begin() as connection:
+        for statement in _OF_BEFORE.split(";"):
+            await connection.execute(text(statement))
+    _, before = await seen()
+    await upgrade(url)
+
+    assert await seen() == ([("src/main.py",)], before)
+    await downgrade(url, "0015")
+    assert await seen() == ([], before)
 
 
 @pytest.mark.spec("SEARCH-1")
@@ -200,9 +334,11 @@ async def test_operators_are_no_operators(alice: AsyncClient, q: str) -> None:
 
 
 @pytest.mark.spec("SEARCH-3")
-@pytest.mark.parametrize("q", ["&", "'", "''", "\\", ":*", "()", "-", "…", "🙂"])
+@pytest.mark.parametrize(
+    "q", ["&", "'", "''", "\\", ":*", "()", "-", "…", "→", "</>", "\u200d\ufe0f"]
+)
 async def test_what_holds_no_word_finds_nothing(alice: AsyncClient, q: str) -> None:
-    await create(alice, "milk")
+    await create(alice, f"milk {q} milk", q)
 
     assert await found(alice, q) == []
 
@@ -219,7 +355,7 @@ async def test_words_of_any_length_are_kept_and_never_in_the_way(alice: AsyncCli
 
 @pytest.mark.spec("SEARCH-3")
 @given(written=st.text(max_size=60), q=st.text(min_size=1, max_size=60))
-@settings(
+@hypothesis_settings(
     max_examples=60,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],

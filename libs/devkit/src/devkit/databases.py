@@ -27,10 +27,10 @@ class Databases:
         self._parts = parts._replace(scheme=parts.scheme.partition("+")[0])
         self._created: list[str] = []
 
-    async def create(self) -> str:
-        """Create an empty database and return its URL."""
+    async def create(self, options: str = "") -> str:
+        """Create an empty database, with options of `CREATE DATABASE`, and return its URL."""
         name = f"test_{secrets.token_hex(8)}"
-        await self._execute(f'CREATE DATABASE "{name}" TEMPLATE template0')
+        await self._execute(f'CREATE DATABASE "{name}" TEMPLATE template0 {options}')
         self._created.append(name)
         return urlunsplit(self._parts._replace(path=f"/{name}"))
 
