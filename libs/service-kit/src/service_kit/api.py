@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager, suppress
 from typing import Any
 
 from fastapi import FastAPI
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service_kit.answer_headers import AnswerHeader, declare_headers
@@ -68,7 +69,7 @@ class ServiceApi(FastAPI):
     def build_middleware_stack(self) -> ASGIApp:
         """Put the request id outside everything, so that a 500 carries it too."""
         served = Shedding(
-            super().build_middleware_stack(),
+            _left_alone(super().build_middleware_stack()),
             limit=self.state.max_waiting,
             at_once=self.state.at_once,
             public_url=self.state.public_url,
@@ -90,6 +91,15 @@ class ServiceApi(FastAPI):
 
         with suppress(StartupError):
             await super().__call__(scope, receive, send_one_line)
+
+
+def _left_alone(app: ASGIApp) -> ASGIApp:
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        # A client that leaves in the middle is no failure of ours.
+        with suppress(ClientDisconnect):
+            await app(scope, receive, send)
+
+    return serve
 
 
 def _say_it_is_never_null(schema: dict[str, Any]) -> None:

@@ -157,22 +157,19 @@ def install_error_handlers(app: FastAPI) -> None:
     """
     for kind in (ServiceError, StarletteHTTPException, RequestValidationError, Exception):
         app.add_exception_handler(kind, _answer_error)
-    app.add_exception_handler(ClientDisconnect, _answer_nobody)
-
-
-async def _answer_error(request: Request, error: Exception) -> Response:
-    return problem_response(_as_service_error(error), request.app.state.public_url)
-
-
-async def _answer_nobody(_request: Request, _error: Exception) -> Response:
-    return _NoAnswer()
 
 
 class _NoAnswer(Response):
-    """To a client that left before its request was read: nothing went wrong here."""
+    """To a client that left before its request was read."""
 
     async def __call__(self, _scope: Scope, _receive: Receive, _send: Send) -> None:
         """Send nothing."""
+
+
+async def _answer_error(request: Request, error: Exception) -> Response:
+    if isinstance(error, ClientDisconnect):
+        return _NoAnswer()
+    return problem_response(_as_service_error(error), request.app.state.public_url)
 
 
 def _as_service_error(error: Exception) -> ServiceError:
