@@ -188,6 +188,7 @@ async def test_every_header_a_page_may_read_is_declared(
         ("post", "/api/v1/recurrence/preview", "200", set()),
         ("get", "/api/v1/export", "200", {"Content-Disposition"}),
         ("post", "/api/v1/import", "409", {"Retry-After"}),
+        ("post", "/api/v1/batch", "409", {"Retry-After"}),
         ("get", "/api/v1/events", "429", {"Retry-After"}),
     ],
 )

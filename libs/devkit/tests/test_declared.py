@@ -80,6 +80,7 @@ def test_every_way_to_fail_is_known_and_what_was_answered_is_seen() -> None:
     [
         ({"etag", "age"}, None),
         ({"etag", "ratelimit"}, None),
+        ({"etag", "retry-after"}, None),
         ({"ratelimit"}, "without ETag"),
         ({"etag", "location"}, "with Location"),
     ],
@@ -87,8 +88,10 @@ def test_every_way_to_fail_is_known_and_what_was_answered_is_seen() -> None:
 def test_headers_the_document_knows_are_there_as_it_declares(
     headers: set[str], wrong: str | None
 ) -> None:
-    known = {"ETag": {"required": True}, "RateLimit": {}, "Location": {"required": True}}
-    answer: dict[str, Any] = {"headers": {"ETag": {}, "RateLimit": {}}}
+    always = {"required": True}
+    known = {"ETag": always, "RateLimit": {}, "Location": always, "Retry-After": always}
+    of_all = {name: {"$ref": f"#/components/headers/{name}"} for name in ("ETag", "RateLimit")}
+    answer: dict[str, Any] = {"headers": {**of_all, "Retry-After": {"schema": {}}}}
     paths = {"/things": {"get": {"responses": {"200": answer}}}}
     declared = Declared({"paths": paths, "components": {"headers": known}})
 

@@ -88,7 +88,8 @@ class Declared:
         declared = answer.get("headers", {})
         for name, header in self._headers.items():
             if name.lower() not in headers:
-                if name in declared and header.get("required"):
+                said = declared.get(name, {})
+                if (header if "$ref" in said else said).get("required"):
                     yield f"without {name}"
             elif name not in declared:
                 yield f"with {name}"

@@ -1,7 +1,7 @@
 """The headers of answers, declared in an OpenAPI document by rule and not answer by answer."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 _NOT_NOW = frozenset(("429", "503"))
@@ -15,18 +15,26 @@ class Answer(NamedTuple):
     operation: Mapping[str, Any]
 
 
+def _none(_answer: Answer) -> bool:
+    return False
+
+
 @dataclass(frozen=True)
 class AnswerHeader:
-    """A header, and which answers have it: always, unless it is `optional`."""
+    """A header, and which answers have it: always, unless it is `optional`.
+
+    Others have it `at_times`, where one of their codes brings it and another does not.
+    """
 
     name: str
     description: str
     of: Callable[[Answer], bool]
     schema: Mapping[str, Any] = field(default_factory=lambda: {"type": "string"})
     optional: bool = False
+    at_times: Callable[[Answer], bool] = _none
 
     def as_json(self) -> dict[str, Any]:
-        """Return what is said of it once."""
+        """Return what is said of it."""
         always = {} if self.optional else {"required": True}
         return {"description": self.description, **always, "schema": dict(self.schema)}
 
@@ -53,7 +61,12 @@ def declare_headers(document: dict[str, Any], headers: Sequence[AnswerHeader]) -
 def _declare_of(operation: dict[str, Any], headers: Sequence[AnswerHeader]) -> None:
     for status, described in operation.get("responses", {}).items():
         answer = Answer(status, described, operation)
-        names = [header.name for header in headers if header.of(answer)]
-        if names:
-            references = {name: {"$ref": f"#/components/headers/{name}"} for name in names}
-            described.setdefault("headers", {}).update(references)
+        declared = {header.name: said for header in headers if (said := _said(header, answer))}
+        if declared:
+            described.setdefault("headers", {}).update(declared)
+
+
+def _said(header: AnswerHeader, answer: Answer) -> dict[str, Any] | None:
+    if header.of(answer):
+        return {"$ref": f"#/components/headers/{header.name}"}
+    return replace(header, optional=True).as_json() if header.at_times(answer) else None

@@ -37,6 +37,10 @@ def _is_for_later(answer: Answer) -> bool:
     return in_use or RETRY_AFTER.of(answer)
 
 
+def _may_be_for_later(answer: Answer) -> bool:
+    return IdempotencyKeyInUseError.code in answer_titles(answer.described)
+
+
 ANSWER_HEADERS = (
     AnswerHeader(
         "ETag",
@@ -57,5 +61,5 @@ ANSWER_HEADERS = (
         optional=True,
     ),
     AnswerHeader("Content-Disposition", "That it is a file, and its name.", _is_file),
-    replace(RETRY_AFTER, of=_is_for_later),
+    replace(RETRY_AFTER, of=_is_for_later, at_times=_may_be_for_later),
 )
