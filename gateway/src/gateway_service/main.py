@@ -40,9 +40,9 @@ SERVICE = "gateway"
 BODY_LIMIT_BYTES = 1024 * 1024
 # Files are longer than what one writes by hand.
 BODY_LIMITS_BYTES = {"/api/v1/import": 10 * 1024 * 1024}
-# Enough to keep as many replicas of tasks busy as one process can: it takes half as much CPU time
-# itself. More make each request dearer: 64 cost gateway and tasks a tenth more than 32 do.
-_AT_ONCE = 24
+# Who has to wait is refused when turns come late for a moment, so that some dozens have theirs at
+# once. More make each request dearer: 64 cost gateway and tasks a tenth more than 32 do.
+_AT_ONCE = 40
 
 
 class _ControlApi(ServiceApi):
